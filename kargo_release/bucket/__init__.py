@@ -1,0 +1,1 @@
+"""Object stores that hold the backup: S3 and a folder."""

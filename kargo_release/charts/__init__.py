@@ -1,0 +1,1 @@
+"""Helm charts: from a folder in a commit to a release."""

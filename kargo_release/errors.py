@@ -1,0 +1,62 @@
+"""The kinds of error that a user can meet, each with its exit code."""
+
+import re
+from typing import Any, ClassVar
+
+_URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+class KargoError(Exception):
+    """Something a user must know: what happened, and what to do.
+
+    Args:
+        message: What happened, in one line.
+        remedy: What to do about it, in one line; empty when there is nothing to do.
+
+    Passwords in URLs are removed from both texts, whoever wrote them.
+    """
+
+    kind: ClassVar[str] = "failed"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        self.message = redact(message)
+        self.remedy = redact(remedy)
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy}" if self.remedy else self.message
+
+    def document(self) -> dict[str, Any]:
+        """Return the error as it stands in every JSON document of the contract."""
+        return {"kind": self.kind, "message": self.message, "remedy": self.remedy}
+
+
+class FailedError(KargoError):
+    """A step failed for a reason outside the input: running it again resumes. Exit code 1."""
+
+
+class UsageError(KargoError):
+    """The command line or the settings are wrong. Exit code 2."""
+
+    kind = "usage"
+    exit_code = 2
+
+
+class InvalidError(KargoError):
+    """What was to be read is unknown, unreadable or breaks a rule. Exit code 2."""
+
+    kind = "invalid"
+    exit_code = 2
+
+
+class RefusedError(KargoError):
+    """The state of Git or of a destination forbids it; nothing was changed. Exit code 3."""
+
+    kind = "refused"
+    exit_code = 3
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with the user and password of every URL in it removed."""
+    return _URL_PASSWORD.sub("", text)

@@ -1,0 +1,1 @@
+"""OCI artifacts: what they are, and the registries and layouts that hold them."""

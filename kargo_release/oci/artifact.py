@@ -1,0 +1,113 @@
+"""An OCI artifact as it is pushed: configuration, layers, and the manifest that names them.
+
+Format: OCI image specification 1.1, ``manifest.md`` and ``descriptor.md``.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Protocol
+
+MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
+CREATED = "org.opencontainers.image.created"
+
+
+# What Go's encoding/json escapes beyond JSON's own rules, so that our bytes equal Helm's.
+_GO_ESCAPES = str.maketrans(
+    {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+)
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Return the document as compact JSON, byte for byte as Go's ``json.Marshal`` writes it."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return text.translate(_GO_ESCAPES).encode()
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Bytes of a media type; the digest is worked out once."""
+
+    media_type: str
+    data: bytes
+
+    @cached_property
+    def digest(self) -> str:
+        """The content address, ``sha256:HEX``."""
+        return f"sha256:{sha256(self.data).hexdigest()}"
+
+    def descriptor(self) -> dict[str, Any]:
+        """Return the descriptor that a manifest holds of this blob; the size is in bytes."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.data)}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What is pushed under one tag."""
+
+    config: Blob
+    layers: tuple[Blob, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def manifest(self) -> Blob:
+        """The manifest, byte for byte as it is sent: compact JSON, annotations sorted by key.
+
+        Its own ``mediaType`` is left out and the layers are sorted by digest, as Helm does
+        (helm/helm ``pkg/registry/client.go``, Push).
+        """
+        body = {
+            "schemaVersion": 2,
+            "config": self.config.descriptor(),
+            "layers": sorted(
+                (layer.descriptor() for layer in self.layers), key=lambda each: str(each["digest"])
+            ),
+            "annotations": dict(sorted(self.annotations.items())),
+        }
+        return Blob(MANIFEST_MEDIA_TYPE, encode(body))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that a store holds: its digest as worked out from the bytes, and its content."""
+
+    digest: str
+    document: Mapping[str, Any]
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """The manifest's annotations; empty when there are none."""
+        return self.document.get("annotations") or {}
+
+
+class Store(Protocol):
+    """Where artifacts are kept: a registry, or OCI layouts in a folder.
+
+    ``repository`` is the last part of the path, below the prefix the store was opened with
+    (``kano`` in ``oci://harbor.example.com/kalisio/helm/kano``).
+    """
+
+    def reference(self, repository: str, tag: str) -> str:
+        """Return how a person names the artifact: ``host/path/kano:1.4.0``."""
+        ...
+
+    def manifest(self, repository: str, tag: str) -> Manifest | None:
+        """Return the manifest that ``tag`` (or a digest) names, or None when there is none."""
+        ...
+
+    def blob(self, repository: str, digest: str, limit: int) -> bytes:
+        """Return a blob of at most ``limit`` bytes, its digest checked."""
+        ...
+
+    def push(self, repository: str, tag: str, artifact: Artifact, *, replace: bool) -> str:
+        """Store the artifact under ``tag`` and return its manifest's digest.
+
+        With ``replace`` false a tag that already names something else is refused.
+        """
+        ...
+
+    def tags(self, repository: str) -> list[str]:
+        """Return the repository's tags; empty when there is no such repository."""
+        ...
