@@ -1,1 +1,10 @@
 """The commands: arguments in, text out, nothing else."""
+
+from invoke.collection import Collection
+
+from kargo_release.tasks import charts
+
+namespace = Collection()
+for _module in (charts,):
+    for _task in Collection.from_module(_module).tasks.values():
+        namespace.add_task(_task)
