@@ -29,10 +29,10 @@ from invoke.parser.context import ParserContext
 from invoke.parser.parser import ParseMachine
 from invoke.program import Program
 from invoke.tasks import Task
-from invoke.util import enable_logging
 
 from kargo_release.errors import KargoError, UsageError, redact
 
+_log = logging.getLogger("kargo_release")
 _COMMON_OPTIONS = {
     "json": "Print one JSON document on stdout.",
     "dry_run": "Show the plan and change nothing; --dry and -R mean the same.",
@@ -127,6 +127,7 @@ class Command(Task[Callable[..., Reply]]):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the body and print its reply, or tell its error; end with the exit code of either."""
         as_json = kwargs.pop("json", False)
+        keep_libraries_quiet()
         try:
             reply: Reply = self.body(**self._arguments(args[0], kwargs))
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the border where all errors are told
@@ -173,6 +174,13 @@ def tell(error: KargoError, command: str | None, *, as_json: bool) -> None:
         _write(_document(command, error.exit_code, {"error": error.document()}), sys.stdout)
 
 
+def keep_libraries_quiet() -> None:
+    """Make ``--debug`` a matter of ours: at that level libraries log headers, tokens included."""
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        logging.getLogger().setLevel(logging.WARNING)
+        _log.setLevel(logging.DEBUG)
+
+
 @contextmanager
 def reader_may_leave() -> Iterator[None]:
     """Let the reader of stdout leave early, as ``head`` does, without a word."""
@@ -201,7 +209,7 @@ def _option(parameter: str, default: Any, text: str) -> Argument:
 
 
 def _failure(error: BaseException) -> KargoError:
-    if logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
+    if _log.isEnabledFor(logging.DEBUG):
         _write(redact("".join(traceback.format_exception(error))), sys.stderr)
     if isinstance(error, KargoError):
         return error
@@ -324,7 +332,7 @@ def _waiting(machine: ParseMachine) -> Argument | None:
 def _heed_debug(machine: ParseMachine, word: str) -> None:
     """Turn debugging on, which invoke does only where the flag stands before the task."""
     if word in machine.initial.flags and machine.initial.flags[word].name == "debug":
-        enable_logging()
+        _log.setLevel(logging.DEBUG)
 
 
 def _parse_tasks(invokes: Callable[..., None], program: Program) -> None:
@@ -356,11 +364,10 @@ def _print_task_help(invokes: Callable[..., None], program: Program, name: str) 
         return invokes(program, name)
     usage = " ".join(f"{program.binary_names[0]} {name} {task.usage}".split())
     print(f"Usage: {usage} [--options]\n\n{inspect.getdoc(task.body)}\n\nOptions:\n")  # noqa: T201 - as the method that it stands for
-    return program.print_columns([help_of(each) for each in task.get_arguments()[1:]])
+    return program.print_columns([_help_of(each) for each in task.get_arguments()[1:]])
 
 
-def help_of(option: Argument) -> tuple[str, str]:
-    """Return an option as it is written, and its help text."""
+def _help_of(option: Argument) -> tuple[str, str]:
     flag = _flag_of(option)
     if not option.takes_value:
         return flag, option.help or ""

@@ -6,12 +6,19 @@ from invoke.exceptions import ParseError
 from invoke.program import Program
 
 from kargo_release import __version__
-from kargo_release.commandline import help_of, reader_may_leave, tell
+from kargo_release.commandline import keep_libraries_quiet, reader_may_leave, tell
 from kargo_release.errors import UsageError
 from kargo_release.tasks import namespace
 
 # invoke has more of them, for programs that run shell commands.
-_CORE_OPTIONS = ("help", "list", "version", "dry", "debug", "print-completion-script")
+_CORE_OPTIONS = (
+    ("COMMAND --help", "Show what a command takes, with an example."),
+    ("--list", "List the commands."),
+    ("--dry, -R", "Show the plan and change nothing: the commands' --dry-run."),
+    ("--debug, -d", "Print the traceback of an error."),
+    ("--print-completion-script=SHELL", "Print the completion for bash, zsh or fish."),
+    ("--version", "Print the version."),
+)
 
 
 class KargoRelease(Program):
@@ -23,6 +30,7 @@ class KargoRelease(Program):
             super().parse_core(argv)
         except (ParseError, ValueError) as error:
             self._refuse(str(error))
+        keep_libraries_quiet()
 
     def parse_cleanup(self) -> None:
         """Answer ``--help`` and ``--list``; help for an unknown command ends with 2."""
@@ -33,12 +41,10 @@ class KargoRelease(Program):
 
     def print_help(self) -> None:
         """Print the usage, the commands, and what of invoke's core options matters here."""
-        print(f"Usage: {self.binary} COMMAND [NAME...] [--options]\n")  # noqa: T201 - as invoke's own
+        print(f"Usage: {self.binary} COMMAND [NAME...] [--options]\n")  # noqa: T201 - as invoke does
         self.list_tasks()
-        print("Options of every command:\n")  # noqa: T201
-        arguments = [each for each in self.core_args() if each.names[0] in _CORE_OPTIONS]
-        self.print_columns([help_of(each) for each in arguments])
-        print(f"{self.binary} COMMAND --help tells more, with an example.")  # noqa: T201
+        print("Options:\n")  # noqa: T201 - as invoke does
+        self.print_columns(_CORE_OPTIONS)
 
     def task_list_opener(self, extra: str = "") -> str:  # noqa: ARG002 - invoke's signature
         """Return the title of the list of commands."""
