@@ -1,0 +1,199 @@
+"""A folder that behaves as an object store; what it holds can be served as it is."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from kargo_release.bucket.keys import checked_key
+from kargo_release.bucket.store import LostRaceError, Stored
+from kargo_release.errors import FailedError, InvalidError
+
+_LOCK = ".kargo-release.lock"
+_LOCK_TIMEOUT = 60.0  # seconds; a write takes milliseconds, so somebody hangs by then
+_LOCK_POLL = 0.005  # seconds
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space on that disk, then run it again.",
+    errno.EDQUOT: "Free some space of your quota, then run it again.",
+    errno.EFBIG: "Raise the limit for the size of files (ulimit -f), then run it again.",
+    errno.EROFS: "Make the folder writable, or set another one as `backup`, then run it again.",
+    errno.EACCES: "Give yourself access to the folder, then run it again.",
+    errno.EPERM: "Give yourself access to the folder, then run it again.",
+}
+# What file systems answer that know no hard links.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class FolderStore:
+    """An ``ObjectStore`` of the files in one folder.
+
+    The etag is the SHA-256 of the content. Metadata is not kept, so that the folder holds
+    nothing but the objects, one hidden lock file and, after a crash, hidden ``.KEY.part`` files,
+    which the next write of the same key removes.
+
+    Args:
+        folder: Where the objects are; made with its parents at the first write.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def location(self, key: str) -> str:
+        """Return the path of the object."""
+        return str(self._path(key))
+
+    def head(self, key: str) -> Stored | None:
+        """Return the state of the object, or None; its bytes are read to know their etag.
+
+        Raises:
+            FailedError: The disk refused.
+            InvalidError: Something else than a file bears that name.
+        """
+        path = self._path(key)
+        with _disk(path), _opened(path) as descriptor:
+            return None if descriptor is None else _state(descriptor)
+
+    def get(self, key: str, limit: int) -> tuple[bytes, Stored] | None:
+        """Return the bytes, at most ``limit`` of them, and their state, or None.
+
+        Raises:
+            FailedError: The disk refused.
+            InvalidError: The object is larger, or is something else than a file.
+        """
+        path = self._path(key)
+        with _disk(path), _opened(path) as descriptor:
+            if descriptor is None:
+                return None
+            with os.fdopen(os.dup(descriptor), "rb") as file:
+                data = file.read(limit + 1)
+        if len(data) > limit:
+            raise InvalidError(
+                f"{path} is larger than {limit} bytes",
+                "Find out what it is; remove it if it is junk.",
+            )
+        return data, Stored(sha256(data).hexdigest(), len(data))
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        if_match: str | None,
+        content_type: str,  # noqa: ARG002 - a folder keeps none
+        metadata: Mapping[str, str] | None = None,  # noqa: ARG002 - a folder keeps none
+    ) -> Stored:
+        """Store ``data`` if the object still bears ``if_match``, or, for None, if there is none.
+
+        Raises:
+            LostRaceError: The condition did not hold; nothing was written.
+            FailedError: The disk refused; what was there is still there.
+        """
+        path = self._path(key)
+        with _disk(path), self._locked():
+            self._require(key, if_match)
+            temporary = path.with_name(f".{key}.part")
+            try:
+                _write(temporary, data)
+                _publish(temporary, path, new=if_match is None)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return Stored(sha256(data).hexdigest(), len(data))
+
+    def check_writable(self) -> None:
+        """Make sure that the folder can be made and locked.
+
+        Raises:
+            FailedError: It cannot.
+        """
+        with _disk(self._folder), self._locked():
+            pass
+
+    def _path(self, key: str) -> Path:
+        return self._folder / checked_key(key)
+
+    def _require(self, key: str, etag: str | None) -> None:
+        found = self.head(key)
+        if (found.etag if found else None) != etag:
+            raise LostRaceError(self.location(key))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        import filelock
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(
+            self._folder / _LOCK, timeout=_LOCK_TIMEOUT, poll_interval=_LOCK_POLL
+        )
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise FailedError(
+                f"{self._folder} has been locked by another process for {_LOCK_TIMEOUT:.0f} s",
+                "Wait for the other run, or end it, then run it again.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "Look at the folder, then run it again.")
+        raise FailedError(f"{path}: {error.strerror or error}", remedy) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int | None]:
+    try:
+        # Opening a FIFO to read would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InvalidError(f"{path} is not a file", "Move away what bears that name.")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _state(descriptor: int) -> Stored:
+    digest, size = sha256(), 0
+    while block := os.read(descriptor, 1 << 20):
+        digest.update(block)
+        size += len(block)
+    return Stored(digest.hexdigest(), size)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.unlink(missing_ok=True)
+    # Plain open: the mode follows the umask, so that whoever serves the folder can read the file.
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        # A backup has to outlive a power cut: the content goes to the disk before its name does.
+        os.fsync(file.fileno())
+
+
+def _publish(temporary: Path, path: Path, *, new: bool) -> None:
+    if not new:
+        temporary.replace(path)
+        return
+    try:
+        # Unlike a rename this fails when somebody who knows no lock has put a file there.
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise LostRaceError(str(path)) from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        temporary.replace(path)

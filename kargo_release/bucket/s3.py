@@ -1,0 +1,233 @@
+"""A bucket on S3, or on a store that speaks its protocol, with a prefix for all keys."""
+
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from kargo_release.bucket.keys import checked_key
+from kargo_release.bucket.s3_errors import code_of, explained, status_of
+from kargo_release.bucket.store import LostRaceError, Stored
+from kargo_release.errors import FailedError, InvalidError, RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_s3.client import S3Client
+
+# Amazon S3 User Guide, "Bucket naming rules", with the older rules that other stores still follow.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_LONGEST_PREFIX = 700  # bytes; a whole key may have 1024
+
+_PROBE = ".kargo-release-probe"
+_PROBE_BODY = (
+    b"Kargo Release writes this object to learn whether the store refuses to overwrite it,\n"
+    b"which keeps two releases from overwriting each other. Leave it: it saves a request.\n"
+)
+_NO_ETAG = '"00000000000000000000000000000000"'
+_CONFLICT_PAUSES = (0.1, 0.3, 1.0)  # seconds, each drawn between half of it and the whole
+
+_IGNORED = (
+    "the store ignores conditional writes, so two releases could overwrite each other",
+    "If only one release runs at a time, set `s3.single_writer: true`.",
+)
+
+
+class S3Store:
+    """An ``ObjectStore`` in a bucket; threads may share it.
+
+    A write that S3 carried out, but whose answer was lost, is sent again by the client and then
+    loses against itself: after ``LostRaceError`` look at what is there.
+
+    Args:
+        url: ``s3://bucket/prefix``; the prefix may be empty.
+        endpoint: ``https://host:port`` of a store that is not AWS's; None is AWS.
+        region: The bucket's region; None leaves it to AWS's own settings.
+        single_writer: The user promises that one release runs at a time: nothing is sent
+            conditionally.
+        jobs: How many threads use it at once.
+
+    Raises:
+        UsageError: The URL is not of that form.
+    """
+
+    def __init__(
+        self, url: str, *, endpoint: str | None, region: str | None, single_writer: bool, jobs: int
+    ) -> None:
+        self._bucket, self._prefix = _parsed(url)
+        self._endpoint, self._region, self._jobs = endpoint, region, jobs
+        self._single_writer = single_writer
+        self._connecting, self._proving = threading.Lock(), threading.Lock()
+        self._connected: S3Client | None = None
+        self._proved = single_writer
+
+    def location(self, key: str) -> str:
+        """Return ``s3://bucket/prefix/key``."""
+        return self._place(self._prefix + checked_key(key))
+
+    def head(self, key: str) -> Stored | None:
+        """Return the state of the object, or None. A bucket that is missing looks alike.
+
+        Raises:
+            RefusedError: Access is denied, or the credentials, the region or the clock is wrong.
+            FailedError: S3 cannot be reached or does not work.
+        """
+        full = self._prefix + checked_key(key)
+        with self._told(full) as s3:
+            try:
+                answer = s3.head_object(Bucket=self._bucket, Key=full)
+            except s3.exceptions.ClientError as error:
+                if code_of(error) in {"404", "NoSuchKey"}:
+                    return None
+                raise
+        return self._stored(full, answer, answer["ContentLength"])
+
+    def get(self, key: str, limit: int) -> tuple[bytes, Stored] | None:
+        """Return the bytes, at most ``limit`` of them, and their state, or None.
+
+        Raises:
+            InvalidError: The object is larger.
+            RefusedError: As ``head``, and when there is no such bucket.
+            FailedError: As ``head``.
+        """
+        full = self._prefix + checked_key(key)
+        with self._told(full) as s3:
+            try:
+                answer = s3.get_object(Bucket=self._bucket, Key=full)
+            except s3.exceptions.NoSuchKey:
+                return None
+            with closing(answer["Body"]) as body:
+                # Read to the end even when empty: only then is a broken-off answer noticed.
+                data = body.read(limit + 1) if answer["ContentLength"] <= limit else None
+        if data is None or len(data) > limit:
+            raise InvalidError(
+                f"{self._place(full)} is larger than {limit} bytes",
+                "Find out what it is; remove it if it is junk.",
+            )
+        return data, self._stored(full, answer, len(data))
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        if_match: str | None,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Stored:
+        """Store ``data`` if the object still bears ``if_match``, or, for None, if there is none.
+
+        With a single writer ``if_match`` is not looked at, and None looks before it writes.
+
+        Raises:
+            LostRaceError: The condition did not hold; nothing was written.
+            RefusedError: As ``get``, and when the store knows no conditions.
+            FailedError: As ``head``.
+        """
+        if self._single_writer and if_match is None and self.head(key) is not None:
+            raise LostRaceError(self.location(key))
+        details = {"ContentType": content_type, "Metadata": dict(metadata or {})}
+        return self._put(self._prefix + checked_key(key), data, self._condition(if_match) | details)
+
+    def check_writable(self) -> None:
+        """Make sure, once, that both conditions are honoured; a single writer needs none.
+
+        Raises:
+            RefusedError: They are not; or as ``put``.
+            FailedError: As ``head``.
+        """
+        with self._proving:
+            if not self._proved:
+                self._prove()
+                self._proved = True
+
+    def _prove(self) -> None:
+        # The first is lost at once when an earlier run has left the probe; else it must be now.
+        created = self._probe({"IfNoneMatch": "*"}) and self._probe({"IfNoneMatch": "*"})
+        if created or self._probe({"IfMatch": _NO_ETAG}):
+            message, remedy = _IGNORED
+            raise RefusedError(f"{self._place(self._prefix)}: {message}", remedy)
+
+    def _probe(self, condition: Mapping[str, str]) -> bool:
+        try:
+            self._put(
+                self._prefix + _PROBE, _PROBE_BODY, {**condition, "ContentType": "text/plain"}
+            )
+        except LostRaceError:
+            return False
+        return True
+
+    def _condition(self, if_match: str | None) -> dict[str, Any]:
+        if self._single_writer:
+            return {}
+        return {"IfNoneMatch": "*"} if if_match is None else {"IfMatch": if_match}
+
+    def _put(self, full: str, data: bytes, options: Mapping[str, Any]) -> Stored:
+        with self._told(full) as s3:
+            for pause in (*_CONFLICT_PAUSES, 0):
+                try:
+                    answer = s3.put_object(Bucket=self._bucket, Key=full, Body=data, **options)
+                except s3.exceptions.ClientError as error:
+                    if not _conflict(error):
+                        self._raise_if_lost(error, full, options)
+                        raise
+                    time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
+                else:
+                    return self._stored(full, answer, len(data))
+        raise LostRaceError(self._place(full))
+
+    def _raise_if_lost(self, error: "ClientError", full: str, options: Mapping[str, Any]) -> None:
+        # S3 answers 404 to If-Match when the object is gone.
+        gone = "IfMatch" in options and code_of(error) in {"NoSuchKey", "404"}
+        if gone or status_of(error) == 412:  # noqa: PLR2004 - Precondition Failed, RFC 9110
+            raise LostRaceError(self._place(full)) from error
+
+    def _stored(self, full: str, answer: Mapping[str, Any], size: int) -> Stored:
+        etag = answer.get("ETag")
+        if not etag:
+            raise FailedError(
+                f"{self._place(full)}: the answer has no ETag",
+                "Check that `s3.endpoint` is an S3 server.",
+            )
+        return Stored(etag, size, answer.get("Metadata", {}))
+
+    @contextmanager
+    def _told(self, full: str) -> "Iterator[S3Client]":
+        client = self._client()
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield client
+        except (BotoCoreError, ClientError) as error:
+            raise explained(error, self._place(full)) from error
+
+    def _client(self) -> "S3Client":
+        with self._connecting:
+            if self._connected is None:
+                from kargo_release.bucket.s3_client import connect
+
+                self._connected = connect(self._endpoint, self._region, self._jobs)
+            return self._connected
+
+    def _place(self, full: str) -> str:
+        return f"s3://{self._bucket}/{full}"
+
+
+def _conflict(error: "ClientError") -> bool:
+    return code_of(error) in {"ConditionalRequestConflict", "OperationAborted", "409"}
+
+
+def _parsed(url: str) -> tuple[str, str]:
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    prefix = prefix.rstrip("/")
+    good = url.startswith("s3://") and _BUCKET.fullmatch(bucket)
+    if not good or len(prefix.encode(errors="replace")) > _LONGEST_PREFIX:
+        raise UsageError(
+            f"{url} is not the address of a bucket",
+            "Write it as s3://bucket or s3://bucket/prefix.",
+        )
+    if not prefix:
+        return bucket, ""
+    return bucket, "".join(f"{checked_key(part)}/" for part in prefix.split("/"))

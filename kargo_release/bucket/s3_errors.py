@@ -1,0 +1,186 @@
+"""What S3 and its client answer when they do not do as asked, told with what to do about it.
+
+Codes: Amazon S3 API Reference, "Error responses". A HEAD request has no body, so that its code is
+the bare status.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from kargo_release.errors import FailedError, KargoError, RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+_LONGEST_WORDS = 200  # characters of a server's own words
+
+_NO_BUCKET = (
+    "there is no such bucket",
+    "Correct the bucket's name, or create the bucket, then run it again.",
+)
+_DENIED = (
+    "access is denied",
+    (
+        "Allow these credentials s3:GetObject, s3:PutObject and s3:ListBucket (without the last"
+        " one S3 answers so for an object that is not there)."
+    ),
+)
+_EXPIRED = ("the credentials have expired", "Get new ones (or sign in again), then run it again.")
+_UNCONDITIONAL = (
+    "the store does not know conditional writes, so two releases could overwrite each other",
+    "If only one release runs at a time, set `s3.single_writer: true`.",
+)
+_WRONG_REGION = ("the bucket is in another region", "Set `s3.region` to the bucket's region.")
+
+_REFUSALS: Mapping[str, tuple[str, str]] = {
+    "NoSuchBucket": _NO_BUCKET,
+    "403": _DENIED,
+    "AccessDenied": _DENIED,
+    "AllAccessDisabled": _DENIED,
+    "401": _DENIED,
+    "InvalidAccessKeyId": (
+        "the access key is not known",
+        "Correct AWS_ACCESS_KEY_ID, and check that it belongs to this server.",
+    ),
+    "SignatureDoesNotMatch": (
+        "the signature is wrong: the secret key does not belong to the access key",
+        "Correct AWS_SECRET_ACCESS_KEY.",
+    ),
+    "RequestTimeTooSkewed": (
+        "this machine's clock differs from the server's by too much",
+        "Set the clock, then run it again.",
+    ),
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "InvalidToken": (
+        "the session token is wrong",
+        "Correct AWS_SESSION_TOKEN, or unset it when the keys are permanent ones.",
+    ),
+    "301": _WRONG_REGION,
+    "PermanentRedirect": _WRONG_REGION,
+    "AuthorizationHeaderMalformed": _WRONG_REGION,
+    "IllegalLocationConstraintException": _WRONG_REGION,
+    "501": _UNCONDITIONAL,
+    "NotImplemented": _UNCONDITIONAL,
+    "InvalidObjectState": (
+        "the object is archived and cannot be read",
+        "Restore it from the archive storage class, then run it again.",
+    ),
+}
+
+_CREDENTIALS = (
+    RefusedError,
+    "the credentials cannot be had: {words}",
+    "Sign in, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+)
+_SETTINGS = (UsageError, "{words}", "Correct `s3`, the AWS_ variables or the files in ~/.aws.")
+_UNREACHED = (
+    FailedError,
+    "cannot connect to {server}",
+    "Check `s3.endpoint` and that the server runs, then run it again.",
+)
+
+# What the client itself raises: names of classes in botocore.exceptions. The nearest ancestor
+# that is named here tells.
+_FAULTS: Mapping[str, tuple[type[KargoError], str, str]] = {
+    "SSLError": (
+        FailedError,
+        "the certificate of {server} is not trusted",
+        "Set AWS_CA_BUNDLE to the file of the authority that signed it.",
+    ),
+    "ProxyConnectionError": (
+        FailedError,
+        "the proxy {server} does not answer",
+        "Correct HTTPS_PROXY, or name the server in NO_PROXY, then run it again.",
+    ),
+    "EndpointConnectionError": _UNREACHED,
+    "ConnectTimeoutError": _UNREACHED,
+    "ReadTimeoutError": (FailedError, "{server} did not answer in time", "Run it again."),
+    "HTTPClientError": (FailedError, "{server} broke off the answer", "Run it again."),
+    "IncompleteReadError": (FailedError, "{server} broke off the answer", "Run it again."),
+    "NoCredentialsError": _CREDENTIALS,
+    "PartialCredentialsError": _CREDENTIALS,
+    "CredentialRetrievalError": _CREDENTIALS,
+    "TokenRetrievalError": _CREDENTIALS,
+    "NoAuthTokenError": _CREDENTIALS,
+    "SSOError": _CREDENTIALS,
+    "LoginError": _CREDENTIALS,
+    "ProfileNotFound": _SETTINGS,
+    "ConfigParseError": _SETTINGS,
+    "ConfigNotFound": _SETTINGS,
+    "ValidationError": _SETTINGS,
+    "NoRegionError": _SETTINGS,
+    "InvalidConfigError": _SETTINGS,
+    "BotoCoreError": (FailedError, "the request failed: {words}", "Run it again."),
+}
+
+
+def code_of(error: "ClientError") -> str:
+    """Return the code of S3's answer, such as ``NoSuchKey``, or the status when it told none."""
+    return str(error.response.get("Error", {}).get("Code", "")) or str(status_of(error))
+
+
+def status_of(error: "ClientError") -> int:
+    """Return the HTTP status of S3's answer; 0 when there was none."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def explained(error: "BotoCoreError | ClientError", place: str) -> KargoError:
+    """Return the error as a user is told it.
+
+    Args:
+        error: What the client raised.
+        place: What it was about: ``s3://bucket/key``.
+    """
+    from botocore.exceptions import ClientError
+
+    return _answered(error, place) if isinstance(error, ClientError) else _raised(error, place)
+
+
+def _answered(error: "ClientError", place: str) -> KargoError:
+    code, status = code_of(error), status_of(error)
+    refusal = _REFUSALS.get(code) or _REFUSALS.get(str(status))
+    words = _words(error)
+    if refusal is None:
+        return FailedError(
+            f"{place}: S3 answered {status} {code}{words}",
+            "Run it again; if it stays so, ask those who run the store.",
+        )
+    message, remedy = refusal
+    region = _region(error)
+    if refusal is _WRONG_REGION and region:
+        remedy = f"Set `s3.region: {region}`."
+    return RefusedError(f"{place}: {message}{words}", remedy)
+
+
+def _words(error: "ClientError") -> str:
+    said = str(error.response.get("Error", {}).get("Message", ""))
+    said = _one_line(said)
+    return f" (it says: {said})" if said else ""
+
+
+def _one_line(text: str) -> str:
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[:4096]).split())
+    return text if len(text) <= _LONGEST_WORDS else text[: _LONGEST_WORDS - 1] + "…"
+
+
+def _region(error: "ClientError") -> str:
+    response: Mapping[str, Any] = error.response
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    told = response.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region")
+    return _one_line(str(told or ""))
+
+
+def _raised(error: "BotoCoreError", place: str) -> KargoError:
+    ancestors = (ancestor.__name__ for ancestor in type(error).__mro__)
+    kind, message, remedy = next(_FAULTS[name] for name in ancestors if name in _FAULTS)
+    told = message.format(words=_one_line(str(error)), server=_server(error))
+    return kind(f"{place}: {told}", remedy)
+
+
+def _server(error: "BotoCoreError") -> str:
+    url = error.kwargs.get("proxy_url") or error.kwargs.get("endpoint_url") or ""
+    # Without user and password, which a proxy's URL may hold.
+    return urlsplit(str(url)).netloc.rpartition("@")[2] or "the server"
