@@ -1,0 +1,228 @@
+"""Answers a registry's challenge: basic, or a token for one repository.
+
+Sources: RFC 7235; the token protocol as in distribution/distribution
+``docs/content/spec/auth/token.md`` and ``oauth.md``.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from kargo_release.errors import FailedError, InvalidError, RefusedError
+from kargo_release.oci.call import Answer, Call
+from kargo_release.oci.credentials import Login
+from kargo_release.oci.faults import printable, refusal, words
+from kargo_release.oci.hosts import is_loopback, origin
+
+if TYPE_CHECKING:
+    from kargo_release.oci.session import Session
+
+_OK = 200
+_UNAUTHORIZED = (400, 401, 403)
+_LONGEST_TOKEN = 1 << 20
+# What the protocol says of a token without expires_in.
+_DEFAULT_LIFE = 60.0
+# A token is renewed this long before its end, so that it does not end under way.
+_MARGIN = 10.0
+_CLIENT = "kargo-release"
+_SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z]+)\s+(?=[A-Za-z]+\s*=)|^\s*([A-Za-z]+)\s*$")
+_PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is to be done with one repository: ``pull``, or ``pull,push``."""
+
+    repository: str
+    actions: str
+
+    def deed(self) -> str:
+        """Return the scope in words."""
+        return f"{'push to' if 'push' in self.actions else 'pull'} {self.repository}"
+
+    def text(self) -> str:
+        """Return the scope as the token protocol writes it."""
+        return f"repository:{self.repository}:{self.actions}"
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """What a ``WWW-Authenticate`` header asks for."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What is sent for a scope, and until when, by the clock that only goes forward."""
+
+    challenge: Challenge
+    authorization: str = field(repr=False)
+    ends: float
+
+
+class Authentication:
+    """The authorizations for one registry, one for each scope; safe for many threads.
+
+    Args:
+        session: The way to the token server.
+        find_login: Looks the login up; called once, at the first challenge.
+    """
+
+    def __init__(self, session: "Session", find_login: Callable[[], Login | None]) -> None:
+        self._session = session
+        self._find_login = find_login
+        self._lock = threading.Lock()
+        self._grants: dict[Scope, Grant] = {}
+        self._basic = ""
+        self._looked = False
+        self._found: Login | None = None
+
+    def authorization(self, scope: Scope) -> str:
+        """Return what to send for ``scope``, renewed if it is about to end; may be empty.
+
+        Empty is for a registry that has not asked for any so far.
+        """
+        with self._lock:
+            grant = self._grants.get(scope)
+            if grant is None:
+                return self._basic
+        if grant.ends > time.monotonic():
+            return grant.authorization
+        return self._granted(scope, grant.challenge).authorization
+
+    def answer(self, scope: Scope, sent: str, refused: Answer) -> str:
+        """Return what to send after the registry answered 401.
+
+        Args:
+            scope: What is to be done.
+            sent: The authorization that was refused; may be empty.
+            refused: The registry's answer.
+
+        Raises:
+            RefusedError: There is no login, or it is not accepted.
+        """
+        for challenge in challenges(refused.headers.get("WWW-Authenticate", "")):
+            if challenge.scheme == "bearer":
+                return self._granted(scope, challenge).authorization
+            if challenge.scheme == "basic" and not sent.startswith("Basic "):
+                return self._password(refused)
+        raise self.rejected(refused)
+
+    def _login(self) -> Login | None:
+        with self._lock:
+            if not self._looked:
+                self._found, self._looked = self._find_login(), True
+            return self._found
+
+    def _password(self, refused: Answer) -> str:
+        login = self._login()
+        if login is None or not login.username:
+            raise self.rejected(refused)
+        with self._lock:
+            self._basic = login.basic()
+        return self._basic
+
+    def _granted(self, scope: Scope, challenge: Challenge) -> Grant:
+        asked = time.monotonic()
+        document = self._token(scope, challenge)
+        token = document.get("token") or document.get("access_token")
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            raise self._unreadable(challenge)
+        life = document.get("expires_in")
+        seconds = float(life) if isinstance(life, int | float) and life > 0 else _DEFAULT_LIFE
+        grant = Grant(challenge, f"Bearer {token}", asked + max(seconds - _MARGIN, seconds / 2))
+        with self._lock:
+            self._grants[scope] = grant
+        return grant
+
+    def _token(self, scope: Scope, challenge: Challenge) -> Mapping[str, object]:
+        answer = self._session.attempt(self._request(scope, challenge))
+        if answer.status_code in _UNAUTHORIZED:
+            raise self.rejected(answer)
+        if answer.status_code != _OK:
+            raise refusal(self._session.host, answer, f"the request for a token to {scope.deed()}")
+        try:
+            document = answer.json()
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise self._unreadable(challenge)
+        return document
+
+    def _request(self, scope: Scope, challenge: Challenge) -> Call:
+        realm = self._realm(challenge)
+        login = self._login()
+        wanted = {"scope": _wanted(scope, challenge)}
+        if service := challenge.parameters.get("service"):
+            wanted["service"] = service
+        if login and login.identity_token:
+            return _post(realm, wanted, login.identity_token)
+        return _get(realm, wanted, login.basic() if login else "")
+
+    def _realm(self, challenge: Challenge) -> str:
+        realm = challenge.parameters.get("realm", "")
+        parts = urlsplit(realm)
+        plain = parts.scheme == "http" and (
+            is_loopback(parts.hostname or "") or self._session.origin.startswith("http:")
+        )
+        if parts.hostname and (parts.scheme == "https" or plain):
+            return realm
+        raise InvalidError(
+            f"registry {self._session.host} sends logins to {printable(realm)!r}, not over https",
+            "Correct the registry's token realm.",
+        )
+
+    def _unreadable(self, challenge: Challenge) -> FailedError:
+        where = printable(challenge.parameters.get("realm", ""))
+        return FailedError(f"{where} gave no token that can be read", "Check the registry's realm.")
+
+    def rejected(self, refused: Answer) -> RefusedError:
+        """Return the error for a registry that answers 401 to all that we can send."""
+        host = self._session.host
+        who = "the login" if self._login() else "a request without a login"
+        return RefusedError(
+            f"registry {host} did not accept {who} ({refused.status_code}){words(refused)}",
+            f"Log in: helm registry login {host}",
+        )
+
+
+def _get(realm: str, wanted: Mapping[str, str], basic: str) -> Call:
+    url = f"{realm}{'&' if urlsplit(realm).query else '?'}{urlencode(wanted)}"
+    return Call("GET", url, authorization=basic, audience=origin(realm), limit=_LONGEST_TOKEN)
+
+
+def _post(realm: str, wanted: Mapping[str, str], identity_token: str) -> Call:
+    form = {"grant_type": "refresh_token", "client_id": _CLIENT, "refresh_token": identity_token}
+    return Call(
+        "POST",
+        realm,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        data=urlencode({**form, **wanted}).encode(),
+        limit=_LONGEST_TOKEN,
+    )
+
+
+def challenges(header: str) -> Iterator[Challenge]:
+    """Yield the challenges of a ``WWW-Authenticate`` header, their schemes in lower case."""
+    starts = list(_SCHEME.finditer(header))
+    for index, start in enumerate(starts):
+        end = starts[index + 1].start() if index + 1 < len(starts) else len(header)
+        scheme = (start[1] or start[2]).lower()
+        found = _PARAMETER.findall(header[start.end() : end])
+        yield Challenge(scheme, {name.lower(): quoted or plain for name, quoted, plain in found})
+
+
+def _wanted(scope: Scope, challenge: Challenge) -> str:
+    """Return the scope as the registry names it, with all the actions that are ours."""
+    kind, _, rest = challenge.parameters.get("scope", "").partition(":")
+    name, _, actions = rest.rpartition(":")
+    if kind != "repository" or not name or " " in rest:
+        return scope.text()
+    both = dict.fromkeys([*scope.actions.split(","), *actions.split(",")])
+    return f"{kind}:{name}:{','.join(action for action in both if action)}"

@@ -1,0 +1,44 @@
+"""Hosts of registries: where they are reached, and which of them are this machine."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from kargo_release.errors import InvalidError
+
+_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_PORTS = {"http": 80, "https": 443}
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether ``host`` (without a port) is this machine: localhost, 127.0.0.0/8 or ::1."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_docker_hub(host: str) -> bool:
+    """Return whether ``host`` is one of the names of Docker Hub."""
+    return host in _DOCKER_HUB
+
+
+def api_host(host: str) -> str:
+    """Return where the registry that people call ``host`` answers."""
+    return "registry-1.docker.io" if is_docker_hub(host) else host
+
+
+def origin(url: str) -> str:
+    """Return ``scheme://host:port`` of a URL, the port always written.
+
+    Raises:
+        InvalidError: It is not an http or https URL.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        raise InvalidError(f"{url[:200]!r} is not an http or https address") from None
+    host = parts.hostname or ""
+    if not host:
+        raise InvalidError(f"{url[:200]!r} names no host")
+    return f"{parts.scheme}://[{host}]:{port}" if ":" in host else f"{parts.scheme}://{host}:{port}"

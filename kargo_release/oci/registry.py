@@ -1,0 +1,192 @@
+"""A remote registry as a store of artifacts.
+
+Protocol: OCI distribution specification 1.1, ``spec.md``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from kargo_release.errors import FailedError, InvalidError, RefusedError, UsageError
+from kargo_release.oci.artifact import Artifact, Manifest
+from kargo_release.oci.authentication import Authentication, Scope
+from kargo_release.oci.credentials import find_login
+from kargo_release.oci.hosts import api_host, is_loopback
+from kargo_release.oci.manifest import digest_of, read_manifest
+from kargo_release.oci.names import (
+    check_digest,
+    check_repository,
+    check_tag,
+    check_tag_or_digest,
+    is_digest,
+)
+from kargo_release.oci.retry import TimeLimits
+
+if TYPE_CHECKING:
+    from kargo_release.oci.client import Repository
+
+_PULL = "pull"
+_PUSH = "pull,push"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a registry is: its host, and the path under which our repositories are."""
+
+    host: str
+    path: str
+
+
+def address(url: str) -> Address:
+    """Return the parts of ``oci://host[:port]/path``.
+
+    Raises:
+        UsageError: It is no such URL.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "oci" and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or parts.query or parts.fragment:
+        raise UsageError(
+            f"{url[:200]!r} is not the address of a registry",
+            "Write it as oci://HOST[:PORT]/PATH, without a user and a password.",
+        )
+    path = parts.path.strip("/")
+    return Address(parts.netloc, check_repository(path) if path else "")
+
+
+class Registry:
+    """A store in a registry; one for a run, used by all its threads.
+
+    Args:
+        url: ``oci://host[:port]/path``; the repositories are below the path.
+        plain_http: Whether to speak plain HTTP; None means: only to this machine.
+        environ: The environment, for credentials, proxies and authorities.
+        jobs: How many connections are kept.
+        limits: How long the registry is waited for.
+
+    Raises:
+        UsageError: The URL is no such address.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        plain_http: bool | None,
+        environ: Mapping[str, str],
+        jobs: int = 8,
+        limits: TimeLimits | None = None,
+    ) -> None:
+        from kargo_release.oci.session import Session
+
+        self._address = address(url)
+        host, path = self._address.host, self._address.path
+        if plain_http is None:
+            plain_http = is_loopback(urlsplit(url).hostname or "")
+        root = f"{'http' if plain_http else 'https'}://{api_host(host)}"
+        limits = limits or TimeLimits()
+        self._session = Session(host, root, jobs=jobs, environ=environ, limits=limits)
+        self._authentication = Authentication(
+            self._session, partial(find_login, host, path, environ)
+        )
+
+    def reference(self, repository: str, tag: str) -> str:
+        """Return how a person names the artifact: ``host/path/kano:1.4.0``."""
+        separator = "@" if is_digest(tag) else ":"
+        return f"{self._address.host}/{self._path(repository)}{separator}{tag}"
+
+    def manifest(self, repository: str, tag: str) -> Manifest | None:
+        """Return the manifest that ``tag`` (or a digest) names, or None when there is none.
+
+        Raises:
+            InvalidError: What answered is no manifest, or not the one that the digest names.
+            RefusedError: The login is missing or has no right.
+            FailedError: The registry cannot be reached or is not well.
+        """
+        where = self.reference(repository, check_tag_or_digest(tag))
+        answer = self._repository(repository, _PULL).manifest(tag)
+        if answer is None:
+            return None
+        manifest = read_manifest(answer.content, where)
+        if is_digest(tag) and manifest.digest != tag:
+            raise _altered(where, manifest.digest)
+        return manifest
+
+    def blob(self, repository: str, digest: str, limit: int) -> bytes:
+        """Return a blob of at most ``limit`` bytes, its digest checked.
+
+        Raises:
+            InvalidError: It is missing, longer, or its bytes are others.
+        """
+        answer = self._repository(repository, _PULL).blob(check_digest(digest), limit)
+        if digest_of(answer.content) != digest:
+            raise _altered(self.reference(repository, digest), digest_of(answer.content))
+        return answer.content
+
+    def push(self, repository: str, tag: str, artifact: Artifact, *, replace: bool) -> str:
+        """Store the artifact under ``tag`` and return its manifest's digest.
+
+        Raises:
+            RefusedError: The tag names something else and ``replace`` is false; or the login is
+                missing or has no right. Nothing was changed.
+            FailedError: The registry cannot be reached, is not well, or stored other bytes.
+        """
+        there = self._repository(repository, _PUSH)
+        where = self.reference(repository, check_tag(tag))
+        manifest = artifact.manifest
+        if not replace and (held := _held(there, tag)):
+            return _same(where, held, manifest.digest)
+        for blob in dict.fromkeys((artifact.config, *artifact.layers)):
+            there.upload(blob)
+        stored = there.put(manifest, tag) or _held(there, tag)
+        if stored != manifest.digest:
+            raise FailedError(
+                f"{where} was pushed as {manifest.digest}, and the registry says {stored}",
+                "Check the registry and what lies before it, then run the command again.",
+            )
+        return stored
+
+    def tags(self, repository: str) -> list[str]:
+        """Return the repository's tags; empty when there is no such repository."""
+        return self._repository(repository, _PULL).tags()
+
+    def _path(self, repository: str) -> str:
+        path = f"{self._address.path}/{check_repository(repository)}"
+        return check_repository(path.lstrip("/"))
+
+    def _repository(self, repository: str, actions: str) -> "Repository":
+        from kargo_release.oci.client import Repository
+
+        scope = Scope(self._path(repository), actions)
+        return Repository(self._session, self._authentication, scope)
+
+
+def _held(there: "Repository", tag: str) -> str:
+    """Return the digest of what ``tag`` names; empty when there is nothing."""
+    head = there.manifest(tag, "HEAD")
+    if head is None:
+        return ""
+    told = head.headers.get("Docker-Content-Digest", "")
+    if is_digest(told):
+        return told
+    answer = there.manifest(tag)
+    return digest_of(answer.content) if answer else ""
+
+
+def _same(where: str, held: str, digest: str) -> str:
+    if held == digest:
+        return digest
+    raise RefusedError(
+        f"{where} is already out with other content ({held})", "Give it a new version."
+    )
+
+
+def _altered(where: str, found: str) -> InvalidError:
+    return InvalidError(
+        f"{where} came with other bytes, of {found}", "Check the registry and what lies before it."
+    )
