@@ -1,0 +1,1 @@
+"""The Git repository and its remote: the only door to Git."""

@@ -1,0 +1,143 @@
+"""The Git remote: its branches, tags and claims, and what is pushed to it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kargo_release.errors import FailedError, RefusedError
+from kargo_release.git.repository import Repository, last_words
+
+# Where claims live on the remote: no branch and no tag, so that clones do not fetch them.
+CLAIMS = "refs/kargo-release/"
+# A remote that neither answers nor hangs up must not hold a release for ever.
+_TIME_LIMIT = 300  # seconds
+
+
+@dataclass(frozen=True)
+class RemoteRefs:
+    """What the remote holds at one moment: names without ``refs/heads/``, objects by name.
+
+    ``tags`` gives the tag's own object, ``tagged`` the commit that it stands for.
+    """
+
+    heads: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    tagged: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, str] = field(default_factory=dict)
+    default_branch: str | None = None
+
+
+@dataclass(frozen=True)
+class Push:
+    """A ref to push: ``source`` is an object, or empty to delete.
+
+    ``expected`` is what the remote must hold there now, empty for nothing.
+    """
+
+    ref: str
+    source: str
+    expected: str = ""
+
+
+class Remote:
+    """A remote of the repository."""
+
+    def __init__(self, repository: Repository, name: str) -> None:
+        self._repository = repository
+        self.name = name
+
+    @classmethod
+    def open(cls, repository: Repository, name: str) -> "Remote":
+        """Return the remote called ``name``.
+
+        Raises:
+            RefusedError: There is none.
+        """
+        if not repository.has_remote(name):
+            raise RefusedError(
+                f"there is no Git remote called {name}",
+                f"Add it (`git remote add {name} URL`), or set git.remote.",
+            )
+        return cls(repository, name)
+
+    def refs(self) -> RemoteRefs:
+        """Return what the remote holds now: one request.
+
+        Raises:
+            FailedError: It can't be reached.
+        """
+        patterns = ["HEAD", "refs/heads/*", "refs/tags/*", f"{CLAIMS}*"]
+        output = self._talk(["ls-remote", "--symref", self.name, *patterns])
+        return _remote_refs(output.decode(errors="replace"))
+
+    def fetch(self, refs: Sequence[str]) -> None:
+        """Bring the objects of ``refs`` into this clone; no ref of the clone changes.
+
+        Raises:
+            FailedError: The remote can't be reached, or has no such ref.
+        """
+        quiet = [
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--refmap=",
+            "--no-recurse-submodules",
+        ]
+        self._talk(["fetch", *quiet, self.name, *refs])
+
+    def push(self, pushes: Sequence[Push]) -> dict[str, str]:
+        """Push refs in one request that is not atomic; return why each rejected ref was.
+
+        A ref that the remote already holds as wanted counts as pushed.
+
+        Raises:
+            FailedError: The remote can't be reached or refuses everything.
+        """
+        leases = [f"--force-with-lease={each.ref}:{each.expected}" for each in pushes]
+        refspecs = [f"{each.source}:{each.ref}" for each in pushes]
+        command = ["push", "--porcelain", "--no-verify", *leases, self.name, *refspecs]
+        status, output, said = self._repository.execute(command, limit=_TIME_LIMIT)
+        results = _push_results(output.decode(errors="replace"))
+        if status != 0 and len(results) < len(pushes):
+            raise self._unreachable("push to", said)
+        return {ref: reason for ref, reason in results.items() if reason}
+
+    def _talk(self, arguments: Sequence[str]) -> bytes:
+        status, output, said = self._repository.execute(arguments, limit=_TIME_LIMIT)
+        if status != 0:
+            raise self._unreachable("read", said)
+        return output
+
+    def _unreachable(self, verb: str, said: str) -> FailedError:
+        return FailedError(
+            f"can't {verb} the Git remote {self.name}: {last_words(said)}",
+            f"Check access with `git ls-remote {self.name}`, then run this again.",
+        )
+
+
+def _remote_refs(listing: str) -> RemoteRefs:
+    found: dict[str, dict[str, str]] = {"heads": {}, "tags": {}, "tagged": {}, "claims": {}}
+    default = None
+    for line in listing.splitlines():
+        value, _, ref = line.partition("\t")
+        if value.startswith("ref: ") and ref == "HEAD":
+            default = value.removeprefix("ref: refs/heads/")
+        elif ref.startswith("refs/heads/"):
+            found["heads"][ref.removeprefix("refs/heads/")] = value
+        elif ref.startswith(CLAIMS):
+            found["claims"][ref.removeprefix(CLAIMS)] = value
+        elif ref.startswith("refs/tags/"):
+            name = ref.removeprefix("refs/tags/")
+            found["tagged"][name.removesuffix("^{}")] = value
+            if not name.endswith("^{}"):
+                found["tags"][name] = value
+    return RemoteRefs(**found, default_branch=default)
+
+
+_PUSH_LINE = re.compile(r"^([ +\-*!=])\t[^\t]*:(\S+)\t(.*)$")
+
+
+def _push_results(output: str) -> dict[str, str]:
+    """Return why each ref was rejected, empty for one that was not (git-push, OUTPUT)."""
+    matches = (_PUSH_LINE.match(line) for line in output.splitlines())
+    return {match[2]: match[3] if match[1] == "!" else "" for match in matches if match is not None}

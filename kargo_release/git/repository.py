@@ -1,0 +1,327 @@
+"""A clone: what its commits and its working tree hold, and its tags."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kargo_release.errors import FailedError, InvalidError, RefusedError
+
+if TYPE_CHECKING:
+    import git
+
+_NEUTRAL_IDENTITY = "kargo-release <kargo-release@localhost>"
+_LINK, _SUBMODULE = "120000", "160000"
+_SETTINGS = ("-c", "core.quotePath=false", "-c", "core.safecrlf=false", "-c", "gc.auto=0")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit and the time it was made, in seconds since 1970, UTC."""
+
+    sha: str
+    time: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a tree: its path from the repository's root, its blob, and the size in bytes."""
+
+    path: str
+    oid: str
+    size: int
+    mode: str
+
+    @property
+    def is_link(self) -> bool:
+        """Whether the blob is the target of a symbolic link."""
+        return self.mode == _LINK
+
+    @property
+    def is_submodule(self) -> bool:
+        """Whether the entry is another repository's commit, which holds no blob here."""
+        return self.mode == _SUBMODULE
+
+
+# Git's words are read here, so they must be English; a prompt would wait for nobody.
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+
+
+class Tree:
+    """The files of one tree: of a commit, or of the working tree as it would be committed."""
+
+    def __init__(self, repository: "Repository", name: str, environment: Mapping[str, str]) -> None:
+        self._repository = repository
+        self._name = name
+        self._environment = environment
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return every file at any depth below ``folder``, sorted by path."""
+        listing = self._repository.run(
+            ["ls-tree", "-r", "-l", "-z", "--full-tree", self._name, "--", f"{folder}/"],
+            environment=self._environment,
+        )
+        return [_entry(line) for line in listing.split(b"\0") if line]
+
+    def read(self, oids: Sequence[str]) -> dict[str, bytes]:
+        """Return the blobs by object name, all in one run of Git."""
+        wanted = list(dict.fromkeys(oids))
+        if not wanted:
+            return {}
+        output = self._repository.run(
+            ["cat-file", "--batch"],
+            stdin="".join(f"{oid}\n" for oid in wanted).encode(),
+            environment=self._environment,
+        )
+        return dict(_blobs(output))
+
+
+def _entry(line: bytes) -> Entry:
+    described, path = line.split(b"\t", 1)
+    mode, _, oid, size = described.decode().split()
+    try:
+        return Entry(path.decode(), oid, 0 if size == "-" else int(size), mode)
+    except UnicodeDecodeError:
+        raise InvalidError(
+            f"the file name {path!r} is not UTF-8", "Rename the file: Helm can't pack it."
+        ) from None
+
+
+def _blobs(output: bytes) -> Iterator[tuple[str, bytes]]:
+    position = 0
+    while position < len(output):
+        end = output.index(b"\n", position)
+        oid, kind, *size = output[position:end].decode().split()
+        if kind != "blob":
+            raise FailedError(
+                f"Git has no blob {oid}", "Run `git fsck`; a partial clone lacks objects."
+            )
+        position = end + 1 + int(size[0])
+        yield oid, output[end + 1 : position]
+        position += 1
+
+
+class Repository:
+    """A Git repository with a working tree."""
+
+    def __init__(self, root: Path, commands: "git.Git") -> None:
+        self.root = root
+        self._commands = commands
+
+    @classmethod
+    def open(cls, start: Path) -> "Repository":
+        """Return the repository that holds the folder ``start``.
+
+        Raises:
+            InvalidError: There is none, or Git is not installed.
+        """
+        try:
+            import git  # noqa: F401 - the import itself looks for the program
+        except ImportError:
+            raise RefusedError("Git is not installed", "Install git, 2.30 or newer.") from None
+        from git import Repo
+        from git.exc import InvalidGitRepositoryError, NoSuchPathError
+
+        try:
+            repo = Repo(start, search_parent_directories=True)
+        except (InvalidGitRepositoryError, NoSuchPathError):
+            raise InvalidError(
+                f"{start} is in no Git repository", "Run this inside a clone; `git init` makes one."
+            ) from None
+        if repo.working_tree_dir is None:
+            raise InvalidError(f"{start} is a bare repository", "Run this in a clone of it.")
+        return cls(Path(repo.working_tree_dir), repo.git)
+
+    def commit(self, ref: str = "HEAD") -> Commit:
+        """Return the commit that ``ref`` names.
+
+        Raises:
+            InvalidError: There is no such commit, or none at all yet.
+        """
+        sha = self._try(
+            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
+        )
+        if sha is None and ref == "HEAD":
+            raise InvalidError("the repository has no commit yet", "Commit the charts first.")
+        if sha is None:
+            raise InvalidError(
+                f"there is no commit {ref!r} here", "Name a commit, a branch or a tag; `git fetch`?"
+            )
+        shown = self.run(["show", "--no-patch", "--no-show-signature", "--format=%H %ct", sha])
+        name, time = shown.decode().split()
+        return Commit(name, int(time))
+
+    def tree(self, commit: Commit) -> Tree:
+        """Return the files of a commit."""
+        return Tree(self, commit.sha, {})
+
+    @contextmanager
+    def working_tree(self, folders: Sequence[str]) -> Iterator[Tree]:
+        """Give the working tree's tracked and unignored files, as Git would commit them.
+
+        Line ends and filters are applied as ``git add`` does, into an index and an object store
+        of our own: neither the repository's index nor its objects change.
+        """
+        with tempfile.TemporaryDirectory(prefix="kargo-release-") as scratch:
+            environment = self._scratch_environment(Path(scratch))
+            present = [folder for folder in folders if (self.root / folder).exists()]
+            self.run(["add", "--all", "--", *present], environment=environment)
+            tree = self.run(["write-tree"], environment=environment).decode().strip()
+            yield Tree(self, tree, environment)
+
+    def _scratch_environment(self, scratch: Path) -> dict[str, str]:
+        index = self._git_path("index")
+        if index.exists():
+            (scratch / "index").write_bytes(index.read_bytes())
+        (scratch / "objects").mkdir()
+        return {
+            "GIT_INDEX_FILE": str(scratch / "index"),
+            "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._git_path("objects")),
+        }
+
+    def _git_path(self, name: str) -> Path:
+        return self.root / self.run(["rev-parse", "--git-path", name]).decode().strip()
+
+    def uncommitted(self, folders: Sequence[str]) -> list[str]:
+        """Return the paths below ``folders`` that differ from HEAD, untracked ones too."""
+        status = self.run(
+            [
+                "status",
+                "--porcelain=v1",
+                "-z",
+                "--no-renames",
+                "--untracked-files=all",
+                "--",
+                *folders,
+            ]
+        )
+        return [line[3:].decode(errors="replace") for line in status.split(b"\0") if line]
+
+    def ignored(self, folders: Sequence[str]) -> list[str]:
+        """Return the paths below ``folders`` of files that are there but ignored by Git."""
+        listing = self.run(
+            ["ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *folders]
+        )
+        return [line.decode(errors="replace") for line in listing.split(b"\0") if line]
+
+    def count(self, commit: Commit) -> int:
+        """Return how many commits lead to this one, itself included."""
+        return int(self.run(["rev-list", "--count", commit.sha]))
+
+    def local_tags(self) -> dict[str, str]:
+        """Return the commits that this clone's tags stand for, by the tags' names."""
+        form = "%(refname:strip=2)%00%(objectname)%00%(*objectname)"
+        listing = self.run(["for-each-ref", f"--format={form}", "refs/tags"]).decode()
+        rows = (line.split("\0") for line in listing.splitlines())
+        return {name: peeled or oid for name, oid, peeled in rows}
+
+    def message(self, tag_object: str) -> str:
+        """Return an annotated tag's text; empty for a lightweight tag, which has none."""
+        text = self._try(["cat-file", "tag", tag_object]) or ""
+        return text.partition("\n\n")[2]
+
+    def has(self, oid: str) -> bool:
+        """Whether this clone holds the object."""
+        return self._try(["cat-file", "-e", oid]) is not None
+
+    @cached_property
+    def is_shallow(self) -> bool:
+        """Whether history was cut off when this clone was made."""
+        return self.run(["rev-parse", "--is-shallow-repository"]).strip() == b"true"
+
+    def is_ancestor(self, commit: Commit, of: str) -> bool:
+        """Whether ``commit`` is ``of`` or one that led to it."""
+        return self._try(["merge-base", "--is-ancestor", commit.sha, of]) is not None
+
+    def has_remote(self, name: str) -> bool:
+        """Whether the clone knows a remote called ``name``."""
+        return self._try(["remote", "get-url", name]) is not None
+
+    def write_tag(self, name: str, commit: Commit, message: str) -> str:
+        """Store an annotated tag's object, bear no ref yet, and return its name."""
+        head = f"object {commit.sha}\ntype commit\ntag {name}\ntagger {self._tagger()}\n\n"
+        return self.run(["mktag"], stdin=f"{head}{message}".encode()).decode().strip()
+
+    def set_tag(self, name: str, tag_object: str) -> None:
+        """Make this clone's tag name the object; a tag that names it already stays."""
+        self.run(["update-ref", f"refs/tags/{name}", tag_object])
+
+    def _tagger(self) -> str:
+        """Return Git's own identity with the time, or a neutral one where none is configured."""
+        known = self._try(["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"])
+        if known is not None:
+            return known
+        dated = self.run(["-c", "user.name=x", "-c", "user.email=x", "var", "GIT_COMMITTER_IDENT"])
+        return f"{_NEUTRAL_IDENTITY} {' '.join(dated.decode().split()[-2:])}"
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Run Git and return what it prints.
+
+        Raises:
+            FailedError: Git failed; its last words are told.
+        """
+        status, output, said = self.execute(arguments, stdin=stdin, environment=environment)
+        if status != 0:
+            command = next(each for each in arguments if not each.startswith("-"))
+            raise FailedError(f"git {command} failed: {last_words(said)}", "See `git status`.")
+        return output
+
+    def _try(self, arguments: Sequence[str]) -> str | None:
+        """Return what Git prints, or None where it answers no."""
+        status, output, _ = self.execute(arguments)
+        return output.decode(errors="replace").strip() if status == 0 else None
+
+    def execute(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+        limit: float | None = None,
+    ) -> tuple[int, bytes, str]:
+        """Run Git; return its exit status, output and what it said on the side.
+
+        Args:
+            arguments: What follows ``git``.
+            stdin: What it reads.
+            environment: Variables beside the process's own.
+            limit: Seconds after which it is stopped; None for none.
+        """
+        with tempfile.TemporaryFile() as source:
+            source.write(stdin)
+            source.seek(0)
+            result: Any = self._commands.execute(
+                ["git", *_SETTINGS, *arguments],
+                istream=source,
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                kill_after_timeout=None if os.name == "nt" else limit,
+                env={**_ENVIRONMENT, **(environment or {})},
+            )
+        status, output, said = result
+        return status, output, said if isinstance(said, str) else said.decode(errors="replace")
+
+
+def last_words(said: str) -> str:
+    """Return the telling end of what Git said on the side."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
+    return " / ".join((telling or lines)[-2:]) or "it said nothing"

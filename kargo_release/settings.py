@@ -1,0 +1,222 @@
+"""The settings: ``kargo-release.yaml`` and the environment, made one frozen value."""
+
+import difflib
+import re
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from kargo_release import yamlfile
+from kargo_release.errors import UsageError
+
+FILE_NAME = "kargo-release.yaml"
+_PREFIX = "KARGO_RELEASE_"
+# Read by oci/credentials.py: secrets have no place among the settings.
+_CREDENTIALS = ("REGISTRY_USERNAME", "REGISTRY_PASSWORD", "REGISTRY_PASSWORD_FILE")
+_JOBS_LIMIT = 64
+_SHOWN = 60  # characters of a wrong value that a message repeats
+
+
+@dataclass(frozen=True)
+class S3Settings:
+    """How the bucket is reached, where AWS's own configuration does not say it."""
+
+    endpoint: str | None = None
+    region: str | None = None
+    single_writer: bool = False
+
+
+@dataclass(frozen=True)
+class GitSettings:
+    """The remote that releases are tagged on; ``branch`` is empty for the remote's default."""
+
+    remote: str = "origin"
+    branch: tuple[str, ...] = ()
+    tag: str = "{name}-{version}"
+    claims: bool = True
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, checked. ``registry`` None is the embedded one that nobody asked for."""
+
+    charts: str = "charts"
+    images: str = "images"
+    registry: str | None = None
+    backup: str | None = None
+    s3: S3Settings = field(default_factory=S3Settings)
+    plain_http: bool | None = None
+    image_registry: str | None = None
+    git: GitSettings = field(default_factory=GitSettings)
+    dev_version: str = "0.0.0-dev"
+    helm: Literal["sdk", "path"] = "sdk"
+    jobs: int = 8
+
+    @property
+    def is_local(self) -> bool:
+        """Whether releases stay on this machine, in OCI layouts under ``.kargo``."""
+        return self.registry in (None, "local")
+
+
+def load(root: Path, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of the repository at ``root``.
+
+    Args:
+        root: The top of the repository; the file there is optional.
+        environ: Environment variables; those that begin with ``KARGO_RELEASE_`` override the file,
+            with ``__`` between the parts of a nested key.
+
+    Raises:
+        UsageError: An unknown key or variable, or a value of the wrong kind.
+        InvalidError: The file can't be read.
+    """
+    given = _read_file(root / FILE_NAME)
+    settings: Settings = _fill(Settings(), given, FILE_NAME, "")
+    settings = _fill(settings, _from_environment(environ), "the environment", "")
+    _check(settings)
+    return settings
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}", "Make it readable.") from None
+    document = yamlfile.read(data, FILE_NAME)
+    if document is None:  # only comments: every key has its default
+        return {}
+    document = yamlfile.read_mapping(data, FILE_NAME)
+    if "apiVersion" in document:
+        raise UsageError(
+            f"{FILE_NAME} bears an apiVersion: it looks like a resource of Akuity's Kargo",
+            "Give the resource another file name; this one holds settings (see README.md).",
+        )
+    return document
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for variable, value in sorted(environ.items()):
+        if not variable.startswith(_PREFIX) or variable.removeprefix(_PREFIX) in _CREDENTIALS:
+            continue
+        _check_variable(variable)
+        key, _, nested = variable.removeprefix(_PREFIX).lower().partition("__")
+        if nested:
+            given.setdefault(key, {})[nested] = value
+        else:
+            given[key] = value
+    return given
+
+
+def _check_variable(variable: str) -> None:
+    known = [*_variables(Settings, _PREFIX), *(_PREFIX + name for name in _CREDENTIALS)]
+    if variable not in known:
+        raise UsageError(
+            f"unknown environment variable {variable}", _nearest(variable, known) or "Unset it."
+        )
+
+
+def _variables(kind: type[Any], prefix: str) -> Iterable[str]:
+    hints = get_type_hints(kind)
+    for each in fields(kind):
+        name = prefix + each.name.upper()
+        if hasattr(hints[each.name], "__dataclass_fields__"):
+            yield from _variables(hints[each.name], f"{name}__")
+        else:
+            yield name
+
+
+def _fill(settings: Any, given: Mapping[str, Any], source: str, prefix: str) -> Any:
+    hints = get_type_hints(type(settings))
+    changes: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in hints:
+            known = [prefix + name for name in hints]
+            raise UsageError(
+                f"{source}: unknown setting `{prefix}{key}`",
+                _nearest(prefix + str(key), known) or f"Known are: {', '.join(known)}.",
+            )
+        if hasattr(hints[key], "__dataclass_fields__"):
+            nested = (
+                value if isinstance(value, Mapping) else _refuse(source, key, value, "a mapping")
+            )
+            changes[key] = _fill(getattr(settings, key), nested, source, f"{key}.")
+        else:
+            changes[key] = _convert(value, hints[key], source, prefix + key)
+    return replace(settings, **changes)
+
+
+def _convert(value: Any, kind: Any, source: str, key: str) -> Any:
+    """Return ``value`` as the kind that the field is declared with."""
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = next(each for each in get_args(kind) if each is not type(None))
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        return value if value in choices else _refuse(source, key, value, " or ".join(choices))
+    if get_origin(kind) is tuple:
+        return _texts(value, source, key)
+    return _CONVERTERS[kind](value, source, key)
+
+
+def _text(value: Any, source: str, key: str) -> str:
+    return value if isinstance(value, str) and value else _refuse(source, key, value, "a text")
+
+
+def _texts(value: Any, source: str, key: str) -> tuple[str, ...]:
+    parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        _refuse(source, key, value, "a text or a list of texts")
+    return tuple(_text(part, source, key) for part in parts)
+
+
+def _truth(value: Any, source: str, key: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    truth = words.get(value.lower()) if isinstance(value, str) else value
+    return truth if isinstance(truth, bool) else _refuse(source, key, value, "true or false")
+
+
+def _count(value: Any, source: str, key: str) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,4}", text):
+        _refuse(source, key, value, "a whole number")
+    return int(text)
+
+
+_CONVERTERS = {str: _text, bool: _truth, int: _count}
+
+
+def _refuse(source: str, key: str, value: Any, wanted: str) -> Any:
+    shown = repr(value) if len(repr(value)) <= _SHOWN else f"a {type(value).__name__}"
+    raise UsageError(f"{source}: `{key}` is {shown}", f"It must be {wanted}.")
+
+
+def _check(settings: Settings) -> None:
+    """Raise UsageError for values of the right kind that mean nothing."""
+    registry = settings.registry
+    if not settings.is_local and not re.fullmatch(r"oci://[^/\s]+(/[^/\s]+)*", str(registry)):
+        _refuse("settings", "registry", registry, "`local` or an address such as oci://host/path")
+    if settings.backup and settings.backup.startswith("rclone:"):
+        raise UsageError(
+            f"settings: backup {settings.backup}: rclone's remotes are not supported yet",
+            "Give the bucket itself: s3://bucket/path, and s3.endpoint if it is not on AWS.",
+        )
+    if not all(part in settings.git.tag for part in ("{name}", "{version}")):
+        _refuse("settings", "git.tag", settings.git.tag, "a text with {name} and {version} in it")
+    if not 1 <= settings.jobs <= _JOBS_LIMIT:
+        _refuse("settings", "jobs", settings.jobs, f"from 1 to {_JOBS_LIMIT}")
+    for key in ("charts", "images"):
+        _check_folder(key, getattr(settings, key))
+
+
+def _check_folder(key: str, folder: str) -> None:
+    if folder.startswith("/") or ".." in folder.split("/") or "\\" in folder:
+        _refuse("settings", key, folder, "a folder inside the repository, with `/` between parts")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"Perhaps you meant {near[0]}." if near else ""

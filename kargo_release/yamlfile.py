@@ -1,0 +1,158 @@
+"""Reads small YAML files safely, and edits one scalar without touching another byte."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from kargo_release.errors import InvalidError
+
+# Files that people write by hand: anything larger is a mistake or an attack.
+SIZE_LIMIT = 1024 * 1024
+_NODE_LIMIT = 100_000
+_DEPTH_LIMIT = 100
+_BOM = b"\xef\xbb\xbf"
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_BaseLoader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BaseLoader):  # type: ignore[misc]  # which of the two is known at run time only
+    """PyYAML's safe loader without time stamps: Helm reads them as text, and so do we."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+    for first, resolvers in _BaseLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read(data: bytes, source: str) -> Any:
+    """Return what one YAML document holds, as dictionaries, lists and scalars.
+
+    Args:
+        data: The file's bytes, UTF-8 with or without a byte order mark.
+        source: How messages name the file.
+
+    Raises:
+        InvalidError: Not UTF-8, not one YAML document, over 1 MiB, a key given twice, nested
+            over 100 deep, or aliases that stand for over 100,000 nodes.
+    """
+    node = _compose(data, source)
+    if node is None:
+        return None
+    try:
+        return _Loader("").construct_document(node)
+    except (yaml.YAMLError, ValueError) as error:
+        raise InvalidError(f"{source} can't be read: {_reason(error)}", "Mend the YAML.") from None
+
+
+def read_mapping(data: bytes, source: str) -> dict[str, Any]:
+    """Return a document that must be a mapping with text as keys.
+
+    Raises:
+        InvalidError: As ``read`` does, or the document is something else.
+    """
+    document = read(data, source)
+    if document is None:
+        raise InvalidError(f"{source} is empty", "Write the keys that it needs.")
+    if not isinstance(document, dict):
+        kind = "a list" if isinstance(document, list) else "a single value"
+        raise InvalidError(f"{source} holds {kind}", "It must be a mapping: `key: value` lines.")
+    for key in document:
+        if not isinstance(key, str):
+            raise InvalidError(f"{source} has the key {key!r}, which is no text", "Quote it.")
+    return document
+
+
+def replace_scalar(data: bytes, key: str, value: str, source: str) -> bytes:
+    """Return ``data`` with the top-level scalar ``key`` made ``value``; no other byte changes.
+
+    The value is written in double quotes unless it reads as the same text without them.
+
+    Raises:
+        InvalidError: The document can't be read, or has no such scalar.
+    """
+    node = _compose(data, source)
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    for name, scalar in pairs:
+        if name.value == key and isinstance(scalar, yaml.ScalarNode):
+            bom = _BOM if data.startswith(_BOM) else b""
+            text = data[len(bom) :].decode()
+            start, end = scalar.start_mark.index, scalar.end_mark.index
+            return bom + (text[:start] + _plain_or_quoted(value) + text[end:]).encode()
+    raise InvalidError(f"{source} has no `{key}`", f"Add the line `{key}: …`.")
+
+
+def _plain_or_quoted(value: str) -> str:
+    plain = yaml.safe_load(value) == value
+    return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _compose(data: bytes, source: str) -> yaml.Node | None:
+    if len(data) > SIZE_LIMIT:
+        size = f"{len(data) / SIZE_LIMIT:.1f} MiB"
+        raise InvalidError(f"{source} is {size}, over the limit of 1 MiB", "Make it smaller.")
+    try:
+        loader = _Loader(data.removeprefix(_BOM).decode())
+        node: yaml.Node | None = loader.get_single_node()
+    except UnicodeDecodeError:
+        raise InvalidError(f"{source} is not UTF-8 text", "Save it as UTF-8.") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InvalidError(f"{source} is not YAML: {_reason(error)}", "Mend the YAML.") from None
+    if node is not None:
+        _Measure(source).measure(node, 0)
+    return node
+
+
+def _reason(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    what = getattr(error, "problem", None) or str(error) or "nested too deep"
+    return f"{where}{' '.join(str(what).split())}"
+
+
+class _Measure:
+    """Counts the nodes that a document stands for once its aliases are written out."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._sizes: dict[int, int | None] = {}
+
+    def measure(self, node: yaml.Node, depth: int) -> int:
+        if id(node) in self._sizes:
+            return self._known(node)
+        if depth > _DEPTH_LIMIT:
+            raise self._refuse(node, f"nested over {_DEPTH_LIMIT} deep")
+        self._sizes[id(node)] = None
+        size = 1 + sum(self.measure(child, depth + 1) for child in self._children(node))
+        if size > _NODE_LIMIT:
+            raise self._refuse(node, f"over {_NODE_LIMIT:,} values once its aliases are expanded")
+        self._sizes[id(node)] = size
+        return size
+
+    def _known(self, node: yaml.Node) -> int:
+        size = self._sizes[id(node)]
+        if size is None:
+            raise self._refuse(node, "an alias that contains itself")
+        return size
+
+    def _children(self, node: yaml.Node) -> Iterator[yaml.Node]:
+        if isinstance(node, yaml.SequenceNode):
+            yield from node.value
+        elif isinstance(node, yaml.MappingNode):
+            seen: set[tuple[str, str]] = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    self._check_unique(key, seen)
+                yield key
+                yield value
+
+    def _check_unique(self, key: yaml.ScalarNode, seen: set[tuple[str, str]]) -> None:
+        name = (key.tag, key.value)
+        if name in seen and key.value != "<<":
+            raise self._refuse(key, f"the key `{key.value[:80]}` given twice")
+        seen.add(name)
+
+    def _refuse(self, node: yaml.Node, what: str) -> InvalidError:
+        line = node.start_mark.line + 1
+        return InvalidError(f"{self._source}, line {line}: {what}", "Mend the YAML.")
