@@ -15,7 +15,7 @@ MAX_CHART_SIZE = 100 << 20
 MAX_FILES = 10_000
 """Our own limit, far above any real chart; Helm has none."""
 
-_MAX_PATH = 4096  # the longest path that Linux opens
+_MAX_PATH = 1024  # our own; Helm has none
 _DRIVE = re.compile(r"[a-zA-Z]:/")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BYTE_ORDER_MARKS = re.compile(rb"(?:\xef\xbb\xbf)+")

@@ -16,10 +16,11 @@ from kargo_release.charts.packed import check_size
 from kargo_release.charts.tarstream import BLOCK
 from kargo_release.errors import InvalidError
 
-_MAX_EXTENDED = 1 << 20
+_MAX_EXTENDED = 16 << 20  # all of them together: as many files as we pack have less
 _MAX_DIGITS = 20  # of a 64-bit number
 _OCTAL = re.compile(rb"[0-7]*")
 _FILES, _FOLDERS, _EXTENDED, _LONG_NAME, _IGNORED = b"0\0", b"5", b"x", b"L", b"gK"
+_WANTED = {b"path", b"size"}
 _CHUNK = 1 << 16
 
 
@@ -46,9 +47,13 @@ def read(source: Source) -> Iterator[tuple[str, bytes]]:
             file is larger than Helm loads.
     """
     records: dict[bytes, bytes] = {}
+    extended = 0
     while (block := source.read(BLOCK)) and block.count(0) < BLOCK:
         header = _header(block)
         if header.kind in _EXTENDED + _LONG_NAME + _IGNORED:
+            extended += header.size
+            if extended > _MAX_EXTENDED:
+                raise _damaged("its extended headers are too long")
             records.update(_extension(source, header))
             continue
         name = _name(records.get(b"long name") or records.get(b"path") or header.name)
@@ -92,8 +97,6 @@ def _number(field: bytes) -> int:
 
 def _extension(source: Source, header: _Header) -> dict[bytes, bytes]:
     """Return what an extended header says of the next file; global ones say nothing of names."""
-    if header.size > _MAX_EXTENDED:
-        raise _damaged("an extended header is too long")
     data = _content(source, header.size)
     if header.kind == _LONG_NAME:
         return {b"long name": _text(data)}
@@ -101,7 +104,7 @@ def _extension(source: Source, header: _Header) -> dict[bytes, bytes]:
 
 
 def _records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the keys and values of ``LENGTH KEY=VALUE`` lines; the length is of the whole line."""
+    """Yield path and size from ``LENGTH KEY=VALUE`` lines; the length is of the whole line."""
     start = 0
     while start < len(data):
         space = data.find(b" ", start, start + _MAX_DIGITS)
@@ -113,7 +116,8 @@ def _records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         key, _, value = record[:-1].partition(b"=")
         if key.startswith(b"GNU.sparse."):
             raise InvalidError("the archive holds a sparse file", "make it with `helm package`")
-        yield key, value
+        if key in _WANTED:
+            yield key, value
         start = end
 
 

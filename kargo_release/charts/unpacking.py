@@ -7,8 +7,7 @@ import reprlib
 import zlib
 from typing import Any
 
-import yaml
-
+from kargo_release import yamlfile
 from kargo_release.charts import tarreader
 from kargo_release.charts.packed import (
     MAX_CHART_SIZE,
@@ -21,7 +20,7 @@ from kargo_release.charts.packed import (
 from kargo_release.errors import InvalidError
 
 # Files below Helm's limit, with the headers of as many files with as long paths as we pack.
-MAX_STREAM_SIZE = MAX_CHART_SIZE + (60 << 20)
+MAX_STREAM_SIZE = MAX_CHART_SIZE + (40 << 20)
 _PLAIN = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 
 
@@ -39,7 +38,8 @@ class Allowance:
         """
         if size > self._left:
             raise InvalidError(
-                "the archive holds more than 100 MiB when unpacked, and Helm would not load it",
+                f"the archive unpacks to more than {MAX_STREAM_SIZE >> 20} MiB, "
+                "and Helm loads less than 100 MiB of files",
                 "do not use this archive",
             )
         self._left -= size
@@ -107,12 +107,11 @@ def identity(files: list[PackedFile], source: str) -> tuple[str, str]:
     data = next((file.data for file in files if file.path == "Chart.yaml"), None)
     if data is None:
         raise InvalidError(f"{where} is missing", "a chart needs a Chart.yaml in its folder")
-    chart = _read_yaml(data, where)
-    fields = chart if isinstance(chart, dict) else {}
+    fields = yamlfile.read_mapping(data, where)
     return _plain(fields, "name", where), _plain(fields, "version", where)
 
 
-def _plain(fields: dict[Any, Any], key: str, where: str) -> str:
+def _plain(fields: dict[str, Any], key: str, where: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str) or not _PLAIN.fullmatch(value) or value in {".", ".."}:
         raise InvalidError(
@@ -120,10 +119,3 @@ def _plain(fields: dict[Any, Any], key: str, where: str) -> str:
             f"write the {key} as text without slashes, in quotes if it looks like a number",
         )
     return value
-
-
-def _read_yaml(data: bytes, source: str) -> Any:
-    try:
-        return yaml.safe_load(data)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidError(f"{source} is not YAML: {error}", "mend the file") from error

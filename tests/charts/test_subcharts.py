@@ -88,5 +88,5 @@ def test_stops_archives_that_inflate_to_too_much_together() -> None:
     archive = gzip.compress(tarstream.write(hidden, EPOCH))
     files = {f"charts/kargo-{each}/charts/x.tgz": archive for each in range(40)}
     files |= {f"charts/kargo-{each}/Chart.yaml": chart_yaml(f"k{each}") for each in range(40)}
-    with pytest.raises(InvalidError, match="more than 100 MiB"):
+    with pytest.raises(InvalidError, match="more than 140 MiB"):
         expand(**files)
