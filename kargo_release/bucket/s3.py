@@ -82,7 +82,7 @@ class S3Store:
                 if code_of(error) in {"404", "NoSuchKey"}:
                     return None
                 raise
-        return self._stored(full, answer, answer["ContentLength"])
+        return self._stored(full, answer, answer.get("ContentLength", 0))
 
     def get(self, key: str, limit: int) -> tuple[bytes, Stored] | None:
         """Return the bytes, at most ``limit`` of them, and their state, or None.
@@ -99,9 +99,9 @@ class S3Store:
             except s3.exceptions.NoSuchKey:
                 return None
             with closing(answer["Body"]) as body:
-                # Read to the end even when empty: only then is a broken-off answer noticed.
-                data = body.read(limit + 1) if answer["ContentLength"] <= limit else None
-        if data is None or len(data) > limit:
+                # Only a read that meets the end tells an answer that broke off before it.
+                data = body.read(limit + 1) + body.read(1)
+        if len(data) > limit:
             raise InvalidError(
                 f"{self._place(full)} is larger than {limit} bytes",
                 "Find out what it is; remove it if it is junk.",

@@ -4,7 +4,7 @@ botocore is used without boto3's layer above it, which would cost a third more o
 give nothing here. It is heavy all the same: import this module at first use.
 """
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import botocore.session
@@ -49,7 +49,14 @@ def connect(endpoint: str | None, region: str | None, connections: int) -> "S3Cl
         )
     except BotoCoreError as error:
         raise explained(error, "S3") from error
+    client.meta.events.register("before-call.s3.HeadBucket", _end_redirects)
     return cast("S3Client", client)
+
+
+def _end_redirects(params: dict[str, Any], **_: object) -> None:
+    # botocore asks for a bucket's region when it is sent elsewhere; a server that sends this
+    # request elsewhere too, as one behind a redirecting proxy does, would be asked for ever.
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _check_endpoint(endpoint: str) -> None:

@@ -31,6 +31,10 @@ _UNCONDITIONAL = (
     "the store does not know conditional writes, so two releases could overwrite each other",
     "If only one release runs at a time, set `s3.single_writer: true`.",
 )
+_ELSEWHERE = (
+    "the server wants the request to go elsewhere",
+    "Correct `s3.endpoint` (http or https?) or `s3.region`.",
+)
 _WRONG_REGION = ("the bucket is in another region", "Set `s3.region` to the bucket's region.")
 
 _REFUSALS: Mapping[str, tuple[str, str]] = {
@@ -58,7 +62,10 @@ _REFUSALS: Mapping[str, tuple[str, str]] = {
         "the session token is wrong",
         "Correct AWS_SESSION_TOKEN, or unset it when the keys are permanent ones.",
     ),
-    "301": _WRONG_REGION,
+    "301": _ELSEWHERE,
+    "302": _ELSEWHERE,
+    "307": _ELSEWHERE,
+    "308": _ELSEWHERE,
     "PermanentRedirect": _WRONG_REGION,
     "AuthorizationHeaderMalformed": _WRONG_REGION,
     "IllegalLocationConstraintException": _WRONG_REGION,
@@ -150,7 +157,7 @@ def _answered(error: "ClientError", place: str) -> KargoError:
         )
     message, remedy = refusal
     region = _region(error)
-    if refusal is _WRONG_REGION and region:
+    if region and refusal in (_WRONG_REGION, _ELSEWHERE):
         remedy = f"Set `s3.region: {region}`."
     return RefusedError(f"{place}: {message}{words}", remedy)
 
