@@ -27,8 +27,8 @@ _PLAIN = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 class Allowance:
     """How many bytes may still be inflated, by an archive and by all that are packed in it."""
 
-    def __init__(self, size: int = MAX_STREAM_SIZE) -> None:
-        self._left = size
+    def __init__(self) -> None:
+        self._left = MAX_STREAM_SIZE
 
     def take(self, size: int) -> None:
         """Take ``size`` bytes from what is left.
