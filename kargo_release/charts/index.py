@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import semver
-
 from kargo_release.bucket.store import LostRaceError, ObjectStore
 from kargo_release.charts.index_text import parsed
 from kargo_release.errors import FailedError, InvalidError
+from kargo_release.versions import newest_first
 
 KEY = "index.yaml"
 CONTENT_TYPE = "application/yaml"  # RFC 9512
@@ -27,7 +26,7 @@ LIMIT = 64 << 20
 
 # Each lost race means that somebody else has got through: so many writers at once do all.
 _TRIES = 40
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds
 
 _Version = Mapping[str, Any]
 
@@ -116,9 +115,12 @@ def read(data: bytes, place: str = KEY) -> Index:
     if not data.strip():
         raise _invalid(place, "it is empty")
     document = parsed(data, place)
-    if not isinstance(document, dict) or not isinstance(document.get("apiVersion"), str):
+    version = document.get("apiVersion") if isinstance(document, dict) else None
+    if not isinstance(version, str) or not version:
         raise _invalid(place, "it has no apiVersion")
-    entries = document.get("entries") or {}
+    entries = document.get("entries")
+    if entries is None:
+        entries = {}
     if not isinstance(entries, dict):
         raise _invalid(place, "its `entries` is not a mapping")
     return Index({**document, "entries": dict(_checked(entries, place))})
@@ -223,16 +225,7 @@ def _holds(index: Index, entry: Entry) -> bool:
 
 def _with(versions: Sequence[_Version], entry: Entry) -> list[_Version]:
     others = [each for each in versions if each.get("version") != entry.version]
-    return sorted([*others, entry.document()], key=_precedence, reverse=True)
-
-
-def _precedence(version: _Version) -> tuple[bool, semver.Version | None, str]:
-    text = version.get("version", "")
-    try:
-        return True, semver.Version.parse(text), text
-    except ValueError:
-        # Helm puts last what it cannot read.
-        return False, None, text
+    return newest_first([*others, entry.document()], lambda each: each.get("version", ""))
 
 
 def _lines(index: Index) -> Iterator[str]:

@@ -23,6 +23,8 @@ _LITERALS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 
+_TAGS = {None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))}
+
 
 def parsed(data: bytes, place: str) -> Any:
     """Return what the text holds; numbers and times in YAML stay the text that they are.
@@ -100,6 +102,8 @@ def _yaml(data: bytes) -> Any:
 def _value(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
     if depth > _DEEPEST:
         raise ValueError("it is nested too deeply")
+    if getattr(event, "tag", None) not in _TAGS:
+        raise ValueError(f"line {_line(event)} has a tag")
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event)
     if isinstance(event, yaml.MappingStartEvent):
@@ -110,8 +114,6 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
 
 
 def _scalar(event: yaml.ScalarEvent) -> str | bool | None:
-    if event.tag not in {None, "!", "tag:yaml.org,2002:str"}:
-        raise ValueError(f"line {_line(event)} has the tag {event.tag}")
     plain = event.implicit[0]
     return _LITERALS.get(event.value, event.value) if plain else event.value
 
