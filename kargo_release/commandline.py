@@ -196,7 +196,7 @@ def reader_may_leave() -> Iterator[None]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return "; perhaps X" with the nearest of the ``known`` words, or "" when none is near."""
-    near = difflib.get_close_matches(word, sorted(known), n=1)
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
     return f"; perhaps {near[0]}" if near else ""
 
 

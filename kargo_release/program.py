@@ -2,6 +2,7 @@
 
 import sys
 
+from invoke.collection import Collection
 from invoke.exceptions import ParseError
 from invoke.program import Program
 
@@ -23,6 +24,12 @@ _CORE_OPTIONS = (
 
 class KargoRelease(Program):
     """invoke's program, with the help that a platform engineer needs and 2 for bad usage."""
+
+    def __init__(self, namespace: Collection) -> None:
+        name = "kargo-release"
+        super().__init__(
+            version=__version__, namespace=namespace, name=name, binary=name, binary_names=[name]
+        )
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Parse invoke's core options; bad usage of them ends with 2."""
@@ -59,11 +66,4 @@ class KargoRelease(Program):
 def main() -> None:
     """Run the command line; exit with the code of the contract."""
     with reader_may_leave():
-        program = KargoRelease(
-            version=__version__,
-            namespace=namespace,
-            name="kargo-release",
-            binary="kargo-release",
-            binary_names=["kargo-release"],
-        )
-        program.run()
+        KargoRelease(namespace).run()

@@ -59,19 +59,25 @@ def install() -> int:
     """Install the programs that are missing; return the exit code."""
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if not missing:
-        print("nothing is missing")
+        say("nothing is missing")
         return 0
     if not shutil.which("apt-get"):
-        print(f"error: this is no Debian: install {', '.join(missing)} by hand", file=sys.stderr)
+        say(f"error: this is no Debian: install {', '.join(missing)} by hand")
         return 1
     sudo = ["sudo"] if os.geteuid() != 0 and shutil.which("sudo") else []
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
         command = [*sudo, "apt-get", *words]
         if subprocess.run(command, check=False, env=quiet, stdin=subprocess.DEVNULL).returncode:
-            print(f"error: {' '.join(command)} failed", file=sys.stderr)
+            say(f"error: {' '.join(command)} failed")
             return 1
     return 0
+
+
+def say(text: str) -> None:
+    """Print at once: what the checks print must come after it."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _environment(*, complete: bool) -> dict[str, str]:
@@ -86,7 +92,7 @@ def _pytest(report: Path, arguments: Sequence[str], *, complete: bool) -> list[s
 
 
 def _run(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Outcome:
-    print(f"== {name}", flush=True)
+    say(f"== {name}")
     start = time.monotonic()
     run = [sys.executable, "-m", *command]
     done = subprocess.run(run, check=False, cwd=HERE, env=environment, stdin=subprocess.DEVNULL)
@@ -101,12 +107,12 @@ def _left_out(report: Path) -> Iterator[str]:
 
 
 def _summary(outcomes: Sequence[Outcome], left_out: Sequence[str], *, complete: bool) -> int:
-    print("== summary")
-    print("\n".join(map(str, outcomes)))
+    say("== summary")
+    say("\n".join(map(str, outcomes)))
     reasons = [*left_out, *([] if complete else ["the long tests: ./kargo test --all"])]
     if reasons:
-        print("left out:")
-        print("\n".join(f"  {reason}" for reason in reasons))
+        say("left out:")
+        say("\n".join(f"  {reason}" for reason in reasons))
     passed = all(outcome.passed for outcome in outcomes)
     return 0 if passed and not (complete and left_out) else 1
 
