@@ -3,6 +3,7 @@
 import base64
 import json
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -195,14 +196,20 @@ def token_server(
 
 
 @contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Serve HTTP on loopback by ``handler`` in threads; yield ``host:port``."""
+def serving(
+    handler: type[BaseHTTPRequestHandler], *, tls: tuple[Path, Path] | None = None
+) -> Iterator[str]:
+    """Serve HTTP, or HTTPS by a certificate and its key, in threads; yield ``host:port``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"127.0.0.1:{server.server_address[1]}"
+        yield f"{'localhost' if tls else '127.0.0.1'}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
@@ -233,6 +240,9 @@ def self_signed(folder: Path) -> tuple[Path, rsa.RSAPrivateKey]:
 
 def _token_handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
         def do_GET(self) -> None:
             self._answer(urlsplit(self.path).query)
 

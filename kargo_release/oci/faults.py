@@ -47,7 +47,7 @@ def words(answer: Answer) -> str:
     try:
         errors = json.loads(body)["errors"]
         said = "; ".join(_sentence(error) for error in errors[:_ERRORS_TOLD])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         said = "an HTML page instead of a registry's answer" if is_html(answer) else ""
     said = printable(said)
     return f": {said}" if said else ""

@@ -22,6 +22,7 @@ from kargo_release.oci.hosts import is_loopback, origin
 from kargo_release.oci.retry import TimeLimits, TransientError, retry_after
 
 _CHUNK = 1 << 18
+_LONGEST_ERROR = 1 << 20
 _REDIRECTS = 5
 _BUSY = frozenset({429, 502, 503, 504})
 # Bodies stay as they are stored, for digests are of those bytes.
@@ -104,7 +105,8 @@ class Session(requests.Session):
         return headers
 
     def _read(self, response: requests.Response, call: Call) -> Answer:
-        body = b"" if call.method == "HEAD" else b"".join(self._chunks(response, call.limit))
+        limit = call.limit if response.ok else max(call.limit, _LONGEST_ERROR)
+        body = b"" if call.method == "HEAD" else b"".join(self._chunks(response, limit))
         # An empty body is never read, so its connection would not come back to the pool.
         response.raw.release_conn()
         return Answer(

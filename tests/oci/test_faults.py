@@ -1,0 +1,361 @@
+"""What a registry may do wrong, and how it is told."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from servers import free_port, self_signed
+
+from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError
+from kargo_release.oci.registry import Registry
+
+from .conftest import QUICK, OpenRegistry, artifact
+from .faulty import Fault, FaultyServer, faulty_server
+
+OTHER = f"sha256:{'a' * 64}"
+
+
+def push(registry: Registry) -> str:
+    return registry.push("kano", "1.4.0", artifact(), replace=True)
+
+
+def error_of(registry: Registry, kind: type[KargoError]) -> KargoError:
+    with pytest.raises(kind) as raised:
+        push(registry)
+    assert type(raised.value) is kind
+    assert raised.value.remedy
+    return raised.value
+
+
+@pytest.fixture
+def behind(before: FaultyServer, open_registry: OpenRegistry, prefix: str) -> Registry:
+    """The real registry behind the faulty proxy."""
+    return open_registry(f"oci://{before.host}/{prefix}")
+
+
+@pytest.fixture
+def alone(faulty: FaultyServer, open_registry: OpenRegistry) -> Registry:
+    return open_registry(faulty.url)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("HEAD", "/blobs/"), ("POST", "/blobs/"), ("PUT", "/blobs/"), ("PUT", "/manifests/")],
+)
+def test_tries_again_when_the_registry_is_busy(
+    behind: Registry, before: FaultyServer, method: str, path: str, status: int
+) -> None:
+    before.faults = [Fault(method, path, status, times=2)]
+    assert push(behind) == artifact().manifest.digest
+    assert [each.status for each in before.seen].count(status) == 2
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT"])
+def test_tries_again_when_the_connection_breaks(
+    behind: Registry, before: FaultyServer, method: str
+) -> None:
+    before.faults = [Fault(method, "/", cut=True, times=1)]
+    assert push(behind) == artifact().manifest.digest
+
+
+def test_begins_an_upload_anew_when_its_body_did_not_arrive(
+    behind: Registry, before: FaultyServer
+) -> None:
+    before.faults = [Fault("PUT", "/blobs/uploads/", cut=True, times=1)]
+    push(behind)
+    uploads = [each.path for each in before.seen if each.method == "PUT" and "/blobs/" in each.path]
+    assert len(uploads) == len(set(uploads)) == 3
+
+
+def test_tries_again_when_a_body_is_cut_short(behind: Registry, before: FaultyServer) -> None:
+    push(behind)
+    before.faults = [Fault("GET", "/blobs/", body=b"content", missing=3, times=1)]
+    assert behind.blob("kano", artifact().layers[0].digest, 100) == b"content"
+
+
+def test_waits_as_long_as_it_is_asked_but_not_longer_than_its_patience(
+    alone: Registry, faulty: FaultyServer
+) -> None:
+    faulty.faults = [Fault("HEAD", "/", 429, {"Retry-After": "3600"})]
+    error = error_of(alone, FailedError)
+    assert error.message == f"registry {faulty.host} keeps answering 429 Too Many Requests"
+    assert len(faulty.seen) == 1
+
+
+def test_tells_when_the_registry_stays_away(alone: Registry, faulty: FaultyServer) -> None:
+    body = b'{"errors":[{"code":"UNAVAILABLE","message":"read only"}]}'
+    faulty.faults = [Fault("GET", "/", 503, body=body)]
+    with pytest.raises(FailedError) as raised:
+        alone.tags("kano")
+    assert raised.value.message.endswith("503 Service Unavailable: UNAVAILABLE - read only")
+    assert raised.value.remedy == "Wait until the registry is well, then run the command again."
+    assert len(faulty.seen) > 2
+
+
+def test_does_not_repeat_an_error_of_the_registry_itself(
+    alone: Registry, faulty: FaultyServer
+) -> None:
+    faulty.faults = [Fault("POST", "/", 500, body=b"panic")]
+    assert "answered 500 Internal Server Error to push to" in error_of(alone, FailedError).message
+    assert faulty.methods() == ["HEAD", "POST"]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "remedy"),
+    [
+        (401, RefusedError, "Log in: helm registry login 127.0.0.1:"),
+        (403, RefusedError, "Ask for the right to do this"),
+        (404, RefusedError, "Create the project in the registry"),
+        (405, RefusedError, "Use a registry that can be written to"),
+        (409, FailedError, "Somebody else may be pushing the same"),
+        (412, FailedError, "The registry holds something else by now"),
+        (413, FailedError, "Raise the body limit of the registry"),
+        (400, FailedError, "Look into the registry's log"),
+    ],
+)
+def test_says_what_to_do_about_each_status(
+    alone: Registry,
+    faulty: FaultyServer,
+    status: int,
+    kind: type[KargoError],
+    remedy: str,
+) -> None:
+    body = b'{"errors":[{"code":"SOME_CODE","message":"in its words","detail":{"a":1}}]}'
+    faulty.faults = [Fault("POST", "/", status, body=body)]
+    error = error_of(alone, kind)
+    assert error.remedy.startswith(remedy)
+    assert error.message.endswith(": SOME_CODE - in its words")
+
+
+def test_bounds_the_words_of_the_registry(alone: Registry, faulty: FaultyServer) -> None:
+    message = "\\u001b[31m" + "x" * 100_000
+    body = f'{{"errors":[{{"code":"C","message":"{message}"}}]}}'.encode()
+    faulty.faults = [Fault("POST", "/", 400, body=body)]
+    error = error_of(alone, FailedError)
+    assert len(error.message) < 500
+    assert error.message.isprintable()
+
+
+def test_reads_the_words_of_an_error_longer_than_the_blob(
+    alone: Registry, faulty: FaultyServer
+) -> None:
+    faulty.faults = [Fault("GET", "/", 400, body=b'{"errors":[{"message":"in its words"}]}')]
+    with pytest.raises(FailedError, match="in its words"):
+        alone.blob("kano", OTHER, 1)
+
+
+def test_does_not_dump_a_page_of_html(alone: Registry, faulty: FaultyServer) -> None:
+    page = b"<html><body>Welcome to nginx</body></html>"
+    faulty.faults = [Fault("POST", "/", 413, {"Content-Type": "text/html"}, page)]
+    error = error_of(alone, FailedError)
+    assert error.message.endswith(": an HTML page instead of a registry's answer")
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"null", b'{"errors":{}}', b'{"errors":[1]}', b"[" * 99999]
+)
+def test_survives_an_error_without_form(alone: Registry, faulty: FaultyServer, body: bytes) -> None:
+    faulty.faults = [Fault("POST", "/", 400, body=body)]
+    assert "answered 400 Bad Request to push" in error_of(alone, FailedError).message
+
+
+def test_tells_a_refused_connection(open_registry: OpenRegistry) -> None:
+    port = free_port()
+    error = error_of(open_registry(f"oci://127.0.0.1:{port}/x"), FailedError)
+    assert error.message == f"registry 127.0.0.1:{port} refused the connection"
+
+
+def test_tells_a_name_that_does_not_resolve(open_registry: OpenRegistry) -> None:
+    error = error_of(open_registry("oci://registry.invalid:5000/x"), FailedError)
+    assert error.message == "the name of registry registry.invalid:5000 cannot be resolved"
+
+
+def test_tells_a_proxy_that_refuses(open_registry: OpenRegistry) -> None:
+    environ = {"HTTPS_PROXY": f"http://user:secret@127.0.0.1:{free_port()}"}
+    error = error_of(open_registry("oci://registry.invalid/x", environ), FailedError)
+    assert error.message == "the proxy for registry registry.invalid refused the connection"
+
+
+def test_speaks_to_this_machine_without_the_proxy(
+    alone: Registry, faulty: FaultyServer, open_registry: OpenRegistry
+) -> None:
+    environ = {"HTTP_PROXY": f"http://127.0.0.1:{free_port()}"}
+    assert open_registry(faulty.url, environ).tags("kano") == []
+
+
+def test_does_not_wait_for_ever(alone: Registry, faulty: FaultyServer) -> None:
+    faulty.faults = [Fault("HEAD", "/", silent=True)]
+    error = error_of(alone, FailedError)
+    assert error.message == f"registry {faulty.host} stopped answering: nothing came for 0.5 s"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda registry: registry.manifest("kano", "1.4.0"),
+        lambda registry: registry.tags("kano"),
+        lambda registry: registry.blob("kano", OTHER, 100_000),
+    ],
+    ids=["manifest", "tags", "blob"],
+)
+def test_reads_no_endless_body(
+    alone: Registry, faulty: FaultyServer, use: Callable[[Registry], object]
+) -> None:
+    faulty.faults = [Fault("GET", "/", endless=True)]
+    with pytest.raises(InvalidError, match="answered with more than"):
+        use(alone)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>log in</html>", b"", b"[]", b"{}", b'{"config":1,"layers":[]}', b"\xff\xfe",
+        b'{"layers":[{"digest":"sha256:../../x","size":1,"mediaType":"a"}]}', b"[" * 99999,
+        b'{"layers":[{"digest":"' + OTHER.encode() + b'","size":"1","mediaType":"a"}]}',
+        b'{"layers":[],"annotations":{"a":1}}',
+    ],
+)  # fmt: skip
+def test_refuses_a_manifest_that_is_none(
+    alone: Registry, faulty: FaultyServer, body: bytes
+) -> None:
+    faulty.faults = [Fault("GET", "/manifests/", body=body)]
+    with pytest.raises(InvalidError, match=r"kano:1.4.0 is not (JSON|a manifest of OCI)") as raised:
+        alone.manifest("kano", "1.4.0")
+    assert raised.value.remedy
+
+
+def test_refuses_other_bytes_than_the_digest_names(behind: Registry, before: FaultyServer) -> None:
+    push(behind)
+    before.faults = [
+        Fault("GET", "/manifests/", body=artifact(b"other").manifest.data),
+        Fault("GET", "/blobs/", body=b"other"),
+    ]
+    with pytest.raises(InvalidError, match="came with other bytes"):
+        behind.manifest("kano", artifact().manifest.digest)
+    with pytest.raises(InvalidError, match="came with other bytes"):
+        behind.blob("kano", artifact().layers[0].digest, 100)
+
+
+def test_compares_the_digest_that_the_registry_returns(
+    behind: Registry, before: FaultyServer
+) -> None:
+    before.faults = [Fault("PUT", "/manifests/", 201, {"Docker-Content-Digest": OTHER})]
+    assert f"and the registry says {OTHER}" in error_of(behind, FailedError).message
+
+
+def test_reads_back_where_the_registry_returns_no_digest(
+    behind: Registry, before: FaultyServer
+) -> None:
+    before.faults = [
+        Fault("PUT", "/manifests/", 201),
+        Fault("HEAD", "/manifests/", 200),
+        Fault("GET", "/manifests/", body=artifact(b"other").manifest.data),
+    ]
+    other = artifact(b"other").manifest.digest
+    assert f"and the registry says {other}" in error_of(behind, FailedError).message
+
+
+def test_lists_the_tags_of_all_pages(alone: Registry, faulty: FaultyServer) -> None:
+    link = {"Link": '</v2/team/helm/kano/tags/list?last=b&n=2>; rel="next"'}
+    faulty.faults = [
+        Fault("GET", "tags/list?last=b", body=b'{"tags":["c"]}'),
+        Fault("GET", "tags/list", headers=link, body=b'{"tags":["a","b"]}'),
+    ]
+    assert alone.tags("kano") == ["a", "b", "c"]
+
+
+def test_follows_no_list_of_tags_to_another_host(alone: Registry, faulty: FaultyServer) -> None:
+    link = {"Link": '<http://127.0.0.2:1/v2/x/tags/list>; rel="next"'}
+    faulty.faults = [Fault("GET", "/tags/list", headers=link, body=b'{"tags":["a"]}')]
+    with pytest.raises(InvalidError, match="continues its list of tags on http:"):
+        alone.tags("kano")
+
+
+def test_follows_no_list_of_tags_without_end(alone: Registry, faulty: FaultyServer) -> None:
+    link = {"Link": '</v2/team/helm/kano/tags/list>; rel="next"'}
+    faulty.faults = [Fault("GET", "/tags/list", headers=link, body=b'{"tags":["a"]}')]
+    with pytest.raises(InvalidError, match="lists tags of team/helm/kano without end"):
+        alone.tags("kano")
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"<html>", b'{"tags":"abc"}', b'{"tags":[1]}', b"[" * 9999]
+)
+def test_refuses_a_list_of_tags_that_is_none(
+    alone: Registry, faulty: FaultyServer, body: bytes
+) -> None:
+    faulty.faults = [Fault("GET", "/tags/list", body=body)]
+    with pytest.raises(InvalidError, match="something else than a list of tags"):
+        alone.tags("kano")
+
+
+def test_refuses_an_upload_without_a_place(alone: Registry, faulty: FaultyServer) -> None:
+    faulty.faults = [Fault("POST", "/", 202)]
+    assert "does not say where to upload to" in error_of(alone, InvalidError).message
+
+
+@pytest.mark.parametrize("location", ["http://[", "ftp://x/y", "http://", "//", "http://:99999/"])
+def test_survives_a_place_that_is_none(
+    alone: Registry, faulty: FaultyServer, location: str
+) -> None:
+    faulty.faults = [Fault("POST", "/", 202, {"Location": location})]
+    with pytest.raises(KargoError):
+        push(alone)
+
+
+def test_gives_up_on_redirects_without_end(alone: Registry, faulty: FaultyServer) -> None:
+    faulty.faults = [Fault("GET", "/", 307, {"Location": "/v2/again"})]
+    with pytest.raises(InvalidError, match="redirects without end"):
+        alone.tags("kano")
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[FaultyServer]:
+    certificate, key = self_signed(tmp_path)
+    pem = tmp_path / "key.pem"
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    with faulty_server(tls=(certificate, pem)) as server:
+        yield server
+
+
+def over_tls(server: FaultyServer, environ: dict[str, str]) -> Registry:
+    return Registry(server.url, plain_http=False, environ=environ, limits=QUICK)
+
+
+def test_tells_a_certificate_that_is_not_trusted(secure: FaultyServer) -> None:
+    error = error_of(over_tls(secure, {}), FailedError)
+    assert f"the TLS certificate of registry {secure.host} is not trusted" in error.message
+    assert "SSL_CERT_FILE" in error.remedy
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_trusts_an_authority_that_is_named(
+    secure: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    certificate = str(tmp_path / "certificate.pem")
+    monkeypatch.setenv(variable, certificate)
+    assert over_tls(secure, {variable: certificate}).tags("kano") == []
+
+
+def test_is_not_led_from_https_to_http(
+    secure: FaultyServer, faulty: FaultyServer, tmp_path: Path
+) -> None:
+    secure.faults = [Fault("POST", "/", 202, {"Location": f"http://{faulty.host}/upload"})]
+    environ = {"REQUESTS_CA_BUNDLE": str(tmp_path / "certificate.pem")}
+    error = error_of(over_tls(secure, environ), InvalidError)
+    assert error.message == (f"registry {secure.host} leads from https to http://{faulty.host}")
+    assert faulty.seen == []
+
+
+def test_tells_a_registry_that_speaks_plain_http(faulty: FaultyServer) -> None:
+    error = error_of(over_tls(faulty, {}), FailedError)
+    assert f"registry {faulty.host} does not speak TLS" in error.message
+    assert error.remedy == "If it speaks plain HTTP, set plain_http: true."
