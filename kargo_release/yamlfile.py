@@ -93,21 +93,36 @@ def _compose(data: bytes, source: str) -> yaml.Node | None:
         size = f"{len(data) / SIZE_LIMIT:.1f} MiB"
         raise InvalidError(f"{source} is {size}, over the limit of 1 MiB", "Make it smaller.")
     try:
-        loader = _Loader(data.removeprefix(_BOM).decode())
-        node: yaml.Node | None = loader.get_single_node()
+        text = data.removeprefix(_BOM).decode()
+        _check_depth(text, source)
+        node: yaml.Node | None = _Loader(text).get_single_node()
     except UnicodeDecodeError:
         raise InvalidError(f"{source} is not UTF-8 text", "Save it as UTF-8.") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise InvalidError(f"{source} is not YAML: {_reason(error)}", "Mend the YAML.") from None
     if node is not None:
-        _Measure(source).measure(node, 0)
+        _Measure(source).measure(node)
     return node
+
+
+def _check_depth(text: str, source: str) -> None:
+    """Raise InvalidError for deep nesting: composing recurses in C, and would crash Python."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEPTH_LIMIT:
+            line = event.start_mark.line + 1
+            what = f"{source}, line {line}: nested over {_DEPTH_LIMIT} deep"
+            raise InvalidError(what, "Mend the YAML.")
 
 
 def _reason(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    what = getattr(error, "problem", None) or str(error) or "nested too deep"
+    what = getattr(error, "problem", None) or str(error)
     return f"{where}{' '.join(str(what).split())}"
 
 
@@ -118,13 +133,11 @@ class _Measure:
         self._source = source
         self._sizes: dict[int, int | None] = {}
 
-    def measure(self, node: yaml.Node, depth: int) -> int:
+    def measure(self, node: yaml.Node) -> int:
         if id(node) in self._sizes:
             return self._known(node)
-        if depth > _DEPTH_LIMIT:
-            raise self._refuse(node, f"nested over {_DEPTH_LIMIT} deep")
         self._sizes[id(node)] = None
-        size = 1 + sum(self.measure(child, depth + 1) for child in self._children(node))
+        size = 1 + sum(map(self.measure, self._children(node)))
         if size > _NODE_LIMIT:
             raise self._refuse(node, f"over {_NODE_LIMIT:,} values once its aliases are expanded")
         self._sizes[id(node)] = size

@@ -1,0 +1,108 @@
+"""Resolves a chart's dependencies on other charts of the same commit.
+
+Source of the rules: helm/helm ``internal/resolver/resolver.go`` (Resolve, GetLocalPath) and
+``pkg/action/dependency.go``.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kargo_release import versions
+from kargo_release.charts.metadata import Dependency
+from kargo_release.charts.sources import ChartSource, Sources
+from kargo_release.errors import InvalidError
+
+_SCHEME = "file://"
+
+
+@dataclass(frozen=True)
+class ResolvedChart:
+    """A chart with the charts of the same commit that are packed into it, by their names."""
+
+    source: ChartSource
+    dependencies: tuple["ResolvedChart", ...]
+
+    def every_source(self) -> Iterator[ChartSource]:
+        """Yield the chart's own source and those of all its dependencies, at any depth."""
+        yield self.source
+        for dependency in self.dependencies:
+            yield from dependency.every_source()
+
+
+def resolve(source: ChartSource, sources: Sources) -> ResolvedChart:
+    """Return the chart with its ``file://`` dependencies, theirs included.
+
+    Raises:
+        InvalidError: A dependency is no chart of this repository, its version is out of the range,
+            it needs itself, or its repository is of another kind.
+    """
+    return _resolve(source, sources, ())
+
+
+def _resolve(source: ChartSource, sources: Sources, path: tuple[str, ...]) -> ResolvedChart:
+    if source.folder in path:
+        names = " → ".join(map(posixpath.basename, (*path, source.folder)))
+        raise InvalidError(f"the charts need each other in a circle: {names}", "Break the circle.")
+    found: dict[str, ResolvedChart] = {}
+    for dependency in source.metadata.dependencies:
+        if not dependency.repository:
+            _check_vendored(source, dependency)
+            continue
+        chart = _local(source, dependency, sources)
+        known = found.setdefault(dependency.name, _resolve(chart, sources, (*path, source.folder)))
+        if known.source.folder != chart.folder:
+            raise _refuse(
+                source, dependency, "is another chart of a name already used", "Rename it."
+            )
+    return ResolvedChart(source, tuple(found[name] for name in sorted(found)))
+
+
+def _local(source: ChartSource, dependency: Dependency, sources: Sources) -> ChartSource:
+    chart = sources.at(_folder(source, dependency))
+    if chart.name != dependency.name:
+        raise _refuse(source, dependency, f"leads to the chart {chart.name}", "Give both one name.")
+    if not versions.satisfies(chart.metadata.version, dependency.version or "*"):
+        raise _refuse(
+            source,
+            dependency,
+            f"asks for {dependency.version}, but {chart.folder}/ is {chart.metadata.version}",
+            "Change the range, or the version of the dependency.",
+        )
+    return chart
+
+
+def _folder(source: ChartSource, dependency: Dependency) -> str:
+    if not dependency.repository.startswith(_SCHEME):
+        raise _refuse(
+            source,
+            dependency,
+            f"comes from {dependency.repository}, and only {_SCHEME} is supported yet",
+            f"Keep a copy in this repository and name it by {_SCHEME}, or vendor it in charts/.",
+        )
+    path = dependency.repository.removeprefix(_SCHEME)
+    folder = posixpath.normpath(posixpath.join(source.folder, path))
+    if path.startswith("/") or folder.startswith("..") or folder == ".":
+        raise _refuse(
+            source,
+            dependency,
+            f"leads outside of the repository: {dependency.repository}",
+            "Name a chart of this repository, relative to the chart's folder.",
+        )
+    return folder
+
+
+def _check_vendored(source: ChartSource, dependency: Dependency) -> None:
+    """Raise InvalidError unless charts/ holds something that may be the dependency."""
+    prefix = f"charts/{dependency.name}"
+    if not any(path.startswith((f"{prefix}/", f"{prefix}-")) for path in source.files):
+        raise _refuse(
+            source,
+            dependency,
+            "has no repository, and is not in charts/ either",
+            f"Give it `repository: {_SCHEME}../{dependency.name}`, or commit it in charts/.",
+        )
+
+
+def _refuse(source: ChartSource, dependency: Dependency, what: str, remedy: str) -> InvalidError:
+    return InvalidError(f"{source.folder}: the dependency {dependency.name} {what}", remedy)

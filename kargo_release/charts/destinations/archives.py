@@ -1,0 +1,47 @@
+"""What the two destinations that hold archives have in common."""
+
+from typing import Protocol
+
+from kargo_release.charts.archive import ChartArchive
+from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.likeness import are_alike
+from kargo_release.errors import InvalidError, RefusedError
+from kargo_release.plan import Destination, Row, State
+
+# Bytes; what Helm refuses to load is no chart (pkg/chart/loader/archive, MaxDecompressedChartSize).
+LARGEST_ARCHIVE = 100 << 20
+
+
+class ArchiveDestination(Destination[ChartRelease], Protocol):
+    """A destination from which the archive that is out can be had again."""
+
+    def fetch(self, release: ChartRelease) -> bytes:
+        """Return the bytes of the archive that is out."""
+        ...
+
+
+def compare(release: ChartRelease, tgz: bytes, place: str) -> State:
+    """Return whether ``tgz``, which is out at ``place``, holds the release's content."""
+    try:
+        theirs = ChartArchive.read(tgz, place)
+        same = are_alike(release.archive, theirs)
+    except InvalidError:
+        same = False  # what is no readable chart differs from ours, whatever it is
+    return State.SAME if same else State.DIFFERENT
+
+
+def adopt(row: Row[ChartRelease], source: ArchiveDestination) -> ChartArchive:
+    """Return the archive that is out at ``source``, for the destinations that lack it.
+
+    Raises:
+        RefusedError: What is out is not what the destination says it is.
+    """
+    tgz = source.fetch(row.desired)
+    place = row.found[source.name].reference
+    if compare(row.desired, tgz, place) is State.DIFFERENT:
+        raise RefusedError(
+            f"{place} holds another archive than it says",
+            "Look who wrote there; release the chart under a new version.",
+        )
+    ours = row.desired.archive
+    return ChartArchive(ours.name, ours.version, ours.files, tgz)

@@ -1,0 +1,127 @@
+"""The backup as a destination: archives beside an index.yaml, itself a Helm repository."""
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+from kargo_release.bucket.store import LostRaceError, ObjectStore, Stored
+from kargo_release.charts import index
+from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
+from kargo_release.charts.index import Index
+from kargo_release.errors import InvalidError, KargoError, RefusedError
+from kargo_release.plan import Answer, Found, Row, State, each, look_up
+
+_CONTENT_TYPE = "application/gzip"
+_METADATA = "content-digest"
+_UNINDEXED = "not yet in index.yaml"
+
+
+class BackupDestination:
+    """An object store with the archives and their index.
+
+    Args:
+        store: S3, or a folder.
+        jobs: How many requests run at once.
+        now: The time of this run, RFC 3339 in UTC.
+    """
+
+    name = "backup"
+
+    def __init__(self, store: ObjectStore, jobs: int, now: str) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._now = now
+
+    def find(self, desired: Sequence[ChartRelease]) -> Sequence[Answer]:
+        """Return what the backup holds of each release: one request, and one for each release.
+
+        A development version that the index has is not asked for again.
+        """
+        listed = self.index()
+        return look_up(lambda release: self._find(release, listed), desired, self._jobs)
+
+    def index(self) -> Index:
+        """Return what index.yaml says; empty when there is none yet.
+
+        Raises:
+            InvalidError: It can't be read.
+        """
+        stored = self._store.get(index.KEY, index.LIMIT)
+        return index.read(stored[0], self._store.location(index.KEY)) if stored else index.EMPTY
+
+    def publish(
+        self, rows: Sequence[Row[ChartRelease]], done: Callable[[Row[ChartRelease], Answer], None]
+    ) -> Sequence[Answer]:
+        """Put each archive, then all that were put into the index, in one change of it."""
+        self._store.check_writable()
+        answers = each(self._put, rows, self._jobs, done)
+        stored = [
+            row.desired
+            for row, each_ in zip(rows, answers, strict=True)
+            if isinstance(each_, Found)
+        ]
+        try:
+            index.update(self._store, [self._entry(release) for release in stored], self._now)
+        except KargoError as error:
+            return [error if isinstance(answer, Found) else answer for answer in answers]
+        return answers
+
+    def fetch(self, release: ChartRelease) -> bytes:
+        """Return the archive that is out."""
+        stored = self._store.get(release.archive.file_name, LARGEST_ARCHIVE)
+        if stored is None:
+            raise InvalidError(f"{self._place(release)} is gone", "Run it again.")
+        return stored[0]
+
+    def _place(self, release: ChartRelease) -> str:
+        return self._store.location(release.archive.file_name)
+
+    def _entry(self, release: ChartRelease) -> index.Entry:
+        return index.Entry(release.metadata.helm, release.archive.sha256, release.created)
+
+    def _find(self, release: ChartRelease, listed: Index) -> Found:
+        key, place = release.archive.file_name, self._place(release)
+        entry = listed.entry(release.name, release.version) or {}
+        ours = release.archive.sha256
+        if entry.get("digest") == ours and (release.is_dev or self._store.head(key)):
+            return Found(State.SAME, place, sha256=ours)
+        stored = self._store.get(key, LARGEST_ARCHIVE)
+        if stored is None:
+            return Found(State.ABSENT, place)
+        data, about = stored
+        digest = sha256(data).hexdigest()
+        state = self._compare(release, data, about)
+        if state is State.SAME and entry.get("digest") != digest:
+            return Found(State.ABSENT, place, sha256=digest, mark=about.etag, note=_UNINDEXED)
+        return Found(state, place, sha256=digest, mark=about.etag)
+
+    def _compare(self, release: ChartRelease, data: bytes, about: Stored) -> State:
+        if about.metadata.get(_METADATA) == release.archive.content_digest:
+            return State.SAME
+        return compare(release, data, self._place(release))
+
+    def _put(self, row: Row[ChartRelease]) -> Found:
+        release, found = row.desired, row.found[self.name]
+        if found.note != _UNINDEXED:
+            self._store_archive(release, found.mark if found.state is State.DIFFERENT else None)
+        return Found(State.SAME, self._place(release), sha256=release.archive.sha256)
+
+    def _store_archive(self, release: ChartRelease, etag: str | None) -> None:
+        try:
+            self._store.put(
+                release.archive.file_name,
+                release.archive.tgz,
+                if_match=etag,
+                content_type=_CONTENT_TYPE,
+                metadata={_METADATA: release.archive.content_digest},
+            )
+        except LostRaceError:
+            self._accept_theirs(release)
+
+    def _accept_theirs(self, release: ChartRelease) -> None:
+        """Return when the archive that somebody else stored meanwhile is ours, byte for byte."""
+        if sha256(self.fetch(release)).hexdigest() != release.archive.sha256:
+            raise RefusedError(
+                f"{self._place(release)} was written by somebody else meanwhile",
+                "Run it again: it compares with what is there now.",
+            )

@@ -1,0 +1,79 @@
+"""The registry as a destination: one repository for each chart, one tag for each version."""
+
+from collections.abc import Callable, Sequence
+
+from kargo_release.charts.desired import ARCHIVE_MEDIA_TYPE, CONTENT_DIGEST, ChartRelease
+from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
+from kargo_release.errors import InvalidError
+from kargo_release.oci.artifact import Manifest, Store
+from kargo_release.plan import Answer, Found, Row, State, each, look_up
+
+
+class RegistryDestination:
+    """A registry, or the OCI layouts that stand for one."""
+
+    name = "registry"
+
+    def __init__(self, store: Store, jobs: int) -> None:
+        self._store = store
+        self._jobs = jobs
+
+    def find(self, desired: Sequence[ChartRelease]) -> Sequence[Answer]:
+        """Return what the registry holds of each release; one request for each."""
+        return look_up(self._find, desired, self._jobs)
+
+    def publish(
+        self, rows: Sequence[Row[ChartRelease]], done: Callable[[Row[ChartRelease], Answer], None]
+    ) -> Sequence[Answer]:
+        """Push each release; a version that is out with other content is refused again here."""
+        return each(self._publish, rows, self._jobs, done)
+
+    def fetch(self, release: ChartRelease) -> bytes:
+        """Return the archive that is out."""
+        manifest = self._store.manifest(release.name, release.oci_tag)
+        reference = self._store.reference(release.name, release.oci_tag)
+        if manifest is None:
+            raise InvalidError(f"{reference} is gone", "Run it again.")
+        return self._archive(release, _layer(manifest, reference))
+
+    def _find(self, release: ChartRelease) -> Found:
+        reference = self._store.reference(release.name, release.oci_tag)
+        manifest = self._store.manifest(release.name, release.oci_tag)
+        if manifest is None:
+            return Found(State.ABSENT, reference)
+        layer = _layer(manifest, reference)
+        sha256 = layer.removeprefix("sha256:")
+        content = manifest.annotations.get(CONTENT_DIGEST)
+        if content is None and sha256 != release.archive.sha256:  # Helm or a script pushed it
+            state = compare(release, self._archive(release, layer), reference)
+        else:
+            same = content in (None, release.archive.content_digest)
+            state = State.SAME if same else State.DIFFERENT
+        return Found(state, reference, digest=manifest.digest, sha256=sha256)
+
+    def _archive(self, release: ChartRelease, layer: str) -> bytes:
+        return self._store.blob(release.name, layer, LARGEST_ARCHIVE)
+
+    def _publish(self, row: Row[ChartRelease]) -> Found:
+        release = row.desired
+        digest = self._store.push(
+            release.name, release.oci_tag, release.artifact, replace=release.is_dev
+        )
+        reference = row.found[self.name].reference
+        return Found(State.SAME, reference, digest=digest, sha256=release.archive.sha256)
+
+
+def _layer(manifest: Manifest, reference: str) -> str:
+    """Return the digest of the layer that is the chart's archive.
+
+    Raises:
+        InvalidError: The manifest is of something else.
+    """
+    layers = manifest.document.get("layers") or []
+    for layer in layers:
+        if isinstance(layer, dict) and layer.get("mediaType") == ARCHIVE_MEDIA_TYPE:
+            return str(layer.get("digest"))
+    raise InvalidError(
+        f"{reference} is no Helm chart",
+        "Give charts a path of their own in the registry, apart from images.",
+    )
