@@ -168,10 +168,11 @@ class Authentication:
     def _realm(self, challenge: Challenge) -> str:
         realm = challenge.parameters.get("realm", "")
         parts = urlsplit(realm)
-        plain = parts.scheme == "http" and (
-            is_loopback(parts.hostname or "") or self._session.origin.startswith("http:")
+        host, ours = parts.hostname or "", urlsplit(self._session.origin)
+        plain = parts.scheme == ours.scheme == "http" and (
+            is_loopback(host) or host == ours.hostname
         )
-        if parts.hostname and (parts.scheme == "https" or plain):
+        if host and (parts.scheme == "https" or plain):
             return realm
         raise InvalidError(
             f"registry {self._session.host} sends logins to {printable(realm)!r}, not over https",

@@ -197,13 +197,20 @@ def _from_auths(config: Mapping[str, Any], keys: list[str]) -> Login | None:
 
 
 def _entry(entry: Mapping[str, Any]) -> Login | None:
-    username, password = entry.get("username") or "", entry.get("password") or ""
-    if encoded := entry.get("auth"):
+    username, password = _text(entry, "username"), _text(entry, "password")
+    if encoded := _text(entry, "auth"):
         pair = base64.b64decode(encoded, validate=True).decode()
         username, _, password = pair.partition(":")
     # Docker pads what it encodes with NUL.
-    login = Login(username, password.rstrip("\0"), entry.get("identitytoken") or "")
+    login = Login(username, password.rstrip("\0"), _text(entry, "identitytoken"))
     return login if login.identity_token or login.username else None
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    value = entry.get(key) or ""
+    if not isinstance(value, str):
+        raise TypeError(key)
+    return value
 
 
 def _plain(key: str) -> str:

@@ -1,0 +1,273 @@
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from servers import DockerRegistry, TokenServer, docker_registry, token_server
+
+from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError
+from kargo_release.oci.authentication import Challenge, challenges
+from kargo_release.oci.registry import Registry
+
+from .conftest import OpenRegistry, artifact
+from .faulty import Fault, FaultyServer, faulty_server
+
+USERS = {"releaser": "pass word:ü"}
+RIGHT = {
+    "KARGO_RELEASE_REGISTRY_USERNAME": "releaser",
+    "KARGO_RELEASE_REGISTRY_PASSWORD": "pass word:ü",
+}
+WRONG = {**RIGHT, "KARGO_RELEASE_REGISTRY_PASSWORD": "wrong-secret"}
+
+Guarded = tuple[FaultyServer, TokenServer]
+
+
+@pytest.fixture(scope="module")
+def with_passwords(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
+    with docker_registry(tmp_path_factory.mktemp("passwords"), htpasswd=USERS) as registry:
+        yield registry
+
+
+@pytest.fixture
+def basic(with_passwords: DockerRegistry) -> Iterator[FaultyServer]:
+    """A registry that asks for a password, behind a proxy that sees all requests."""
+    with faulty_server(with_passwords.host) as server:
+        yield server
+
+
+@pytest.fixture
+def bearer(tmp_path: Path) -> Iterator[Guarded]:
+    """A registry that asks for tokens, behind a proxy that sees all requests."""
+    anonymous = frozenset({"pull"})
+    with (
+        token_server(tmp_path / "tokens", USERS, anonymous=anonymous) as tokens,
+        docker_registry(tmp_path / "registry", tokens=tokens) as registry,
+        faulty_server(registry.host) as server,
+    ):
+        yield server, tokens
+
+
+def push(registry: Registry, repository: str = "kano") -> str:
+    return registry.push(repository, "1.4.0", artifact(), replace=False)
+
+
+def refused(use: Callable[[], object]) -> RefusedError:
+    with pytest.raises(RefusedError) as raised:
+        use()
+    assert raised.value.remedy.startswith("Log in: helm registry login 127.0.0.1:")
+    assert "secret" not in str(raised.value)
+    return raised.value
+
+
+def bodies(server: FaultyServer) -> list[str]:
+    return [each.path for each in server.seen if each.length]
+
+
+def test_pushes_with_a_password(basic: FaultyServer, open_registry: OpenRegistry) -> None:
+    registry = open_registry(f"{basic.url}/right", RIGHT)
+    assert push(registry) == artifact().manifest.digest
+    assert registry.tags("kano") == ["1.4.0"]
+
+
+def test_sends_every_body_once_and_asks_once_for_the_password(
+    basic: FaultyServer, open_registry: OpenRegistry
+) -> None:
+    registry = open_registry(f"{basic.url}/once", RIGHT)
+    push(registry, "one")
+    push(registry, "two")
+    assert len(bodies(basic)) == len(set(bodies(basic))) == 6
+    assert [each.status for each in basic.seen].count(401) == 1
+
+
+def test_refuses_a_wrong_password_before_any_body(
+    basic: FaultyServer, open_registry: OpenRegistry
+) -> None:
+    error = refused(lambda: push(open_registry(basic.url, WRONG)))
+    assert "did not accept the login (401)" in error.message
+    assert bodies(basic) == []
+
+
+def test_says_that_a_login_is_missing(basic: FaultyServer, open_registry: OpenRegistry) -> None:
+    registry = open_registry(basic.url)
+    for use in (lambda: push(registry), lambda: registry.tags("kano")):
+        assert "did not accept a request without a login (401)" in refused(use).message
+    with pytest.raises(RefusedError):
+        registry.manifest("kano", "1.4.0")
+
+
+def test_pushes_with_a_token(bearer: Guarded, open_registry: OpenRegistry) -> None:
+    server, tokens = bearer
+    registry = open_registry(server.url, RIGHT)
+    assert push(registry) == artifact().manifest.digest
+    assert tokens.asked == [
+        {
+            "scope": "repository:team/helm/kano:pull,push",
+            "service": "kargo-test-registry",
+            "user": "releaser",
+        }
+    ]
+    assert len(bodies(server)) == len(set(bodies(server))) == 3
+
+
+def test_reads_with_a_token_that_needs_no_login(
+    bearer: Guarded, open_registry: OpenRegistry
+) -> None:
+    server, _ = bearer
+    push(open_registry(server.url, RIGHT))
+    assert open_registry(server.url).tags("kano") == ["1.4.0"]
+
+
+def test_pushes_nothing_with_a_token_that_needs_no_login(
+    bearer: Guarded, open_registry: OpenRegistry
+) -> None:
+    server, _ = bearer
+    error = refused(lambda: push(open_registry(server.url)))
+    assert "a request without a login (401)" in error.message
+    assert bodies(server) == []
+
+
+def test_refuses_a_wrong_password_for_a_token(bearer: Guarded, open_registry: OpenRegistry) -> None:
+    server, _ = bearer
+    error = refused(lambda: push(open_registry(server.url, WRONG)))
+    assert "did not accept the login (401)" in error.message
+
+
+def test_keeps_a_token_for_each_repository(bearer: Guarded, open_registry: OpenRegistry) -> None:
+    server, tokens = bearer
+    registry = open_registry(server.url, RIGHT)
+    names = [f"chart-{number}" for number in range(24)]
+    with ThreadPoolExecutor(32) as pool:
+        digests = set(pool.map(lambda name: push(registry, name), names))
+    assert digests == {artifact().manifest.digest}
+    scopes = [each["scope"] for each in tokens.asked]
+    assert sorted(scopes) == sorted(f"repository:team/helm/{name}:pull,push" for name in names)
+
+
+def test_renews_a_token_before_it_sends_a_body(
+    bearer: Guarded, open_registry: OpenRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, tokens = bearer
+    registry = open_registry(server.url, RIGHT)
+    push(registry)
+    now = time.monotonic()
+    monkeypatch.setattr("kargo_release.oci.authentication.time.monotonic", lambda: now + 3600)
+    server.seen.clear()
+    registry.push("kano", "1.5.0", artifact(b"other"), replace=False)
+    assert len(tokens.asked) > 1
+    assert 401 not in [each.status for each in server.seen]
+
+
+def test_asks_for_a_new_token_when_one_is_refused(
+    bearer: Guarded, open_registry: OpenRegistry
+) -> None:
+    server, tokens = bearer
+    registry = open_registry(server.url, RIGHT)
+    push(registry)
+    challenge = f'Bearer realm="{tokens.url}",service="kargo-test-registry"'
+    server.faults = [Fault("HEAD", "/", 401, {"WWW-Authenticate": challenge}, times=1)]
+    assert push(registry) == artifact().manifest.digest
+    assert len(tokens.asked) == 2
+
+
+def test_uses_an_identity_token(
+    bearer: Guarded, open_registry: OpenRegistry, tmp_path: Path
+) -> None:
+    server, tokens = bearer
+    tokens.refresh_token = "refresh-secret"
+    config = {"auths": {server.host: {"identitytoken": "refresh-secret"}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    push(open_registry(server.url, {"DOCKER_CONFIG": str(tmp_path)}))
+    assert tokens.asked[0]["grant_type"] == "refresh_token"
+    assert tokens.asked[0]["user"] == "refreshed"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"token":1}', b'{"token":"a\\nb"}', b'{"token":""}', b"[" * 99999]
+)
+def test_refuses_a_token_that_is_none(
+    faulty: FaultyServer, open_registry: OpenRegistry, body: bytes
+) -> None:
+    challenge = f'Bearer realm="http://{faulty.host}/token"'
+    faulty.faults = [
+        Fault("GET", "/token", body=body),
+        Fault("GET", "/", 401, {"WWW-Authenticate": challenge}),
+    ]
+    with pytest.raises(FailedError, match="gave no token that can be read"):
+        open_registry(faulty.url).tags("kano")
+
+
+@pytest.mark.parametrize("life", ["0", "-1", '"x"', "1e999", "NaN", "null", "true"])
+def test_takes_a_token_whose_life_is_not_told_well(
+    faulty: FaultyServer, open_registry: OpenRegistry, life: str
+) -> None:
+    challenge = f'Bearer realm="http://{faulty.host}/token"'
+    faulty.faults = [
+        Fault("GET", "/token", body=f'{{"access_token":"t","expires_in":{life}}}'.encode()),
+        Fault("GET", "/", 401, {"WWW-Authenticate": challenge}, times=1),
+    ]
+    assert open_registry(faulty.url).tags("kano") == []
+    assert faulty.seen[-1].authorization == "Bearer t"
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    ["", "Digest realm=x", "Bearer", 'Bearer realm=""', 'Bearer realm="ftp://x"', "Bearer realm=[",
+     'Bearer realm="http://registry.example.com/token"', ",,,", "Basic" * 9999],
+)  # fmt: skip
+def test_survives_a_challenge_that_leads_nowhere(
+    faulty: FaultyServer, open_registry: OpenRegistry, challenge: str
+) -> None:
+    faulty.faults = [Fault("GET", "/", 401, {"WWW-Authenticate": challenge})]
+    with pytest.raises(KargoError) as raised:
+        open_registry(faulty.url, RIGHT).tags("kano")
+    assert raised.value.remedy
+
+
+def test_sends_no_login_to_a_token_server_without_tls(
+    faulty: FaultyServer, open_registry: OpenRegistry
+) -> None:
+    challenge = 'Bearer realm="http://registry.invalid/token"'
+    faulty.faults = [Fault("GET", "/", 401, {"WWW-Authenticate": challenge})]
+    with pytest.raises(InvalidError, match=r"sends logins to 'http://registry\.invalid/token'"):
+        open_registry(faulty.url, RIGHT).tags("kano")
+
+
+@pytest.mark.parametrize("place", ["redirect", "upload"])
+def test_sends_no_authorization_to_another_host(
+    basic: FaultyServer, faulty: FaultyServer, open_registry: OpenRegistry, place: str
+) -> None:
+    registry = open_registry(f"{basic.url}/{place}", RIGHT)
+    registry.tags("kano")
+    elsewhere = {"Location": f"http://{faulty.host}/elsewhere"}
+    basic.faults = [
+        Fault("GET", "/blobs/", 307, elsewhere),
+        Fault("POST", "/blobs/uploads/", 202, elsewhere),
+    ]
+    faulty.faults = [Fault("GET", "/elsewhere", body=b"content"), Fault("PUT", "/", 201)]
+    if place == "redirect":
+        assert registry.blob("kano", artifact().layers[0].digest, 100) == b"content"
+    else:
+        with pytest.raises(FailedError):
+            push(registry)
+    assert [each.authorization for each in faulty.seen] in ([""], ["", ""])
+    assert any(each.authorization for each in basic.seen)
+
+
+def test_reads_challenges_as_rfc_7235_writes_them() -> None:
+    header = (
+        'Basic realm="a, b", BEARER realm="https://auth.example.com/token?x=1",'
+        'service=registry.example.com, scope="repository:a/b:pull,push"'
+    )
+    assert list(challenges(header)) == [
+        Challenge("basic", {"realm": "a, b"}),
+        Challenge(
+            "bearer",
+            {
+                "realm": "https://auth.example.com/token?x=1",
+                "service": "registry.example.com",
+                "scope": "repository:a/b:pull,push",
+            },
+        ),
+    ]
