@@ -131,7 +131,11 @@ class Comparator:
 
     @property
     def _significant(self) -> int:
-        """How much of the precedence is compared, where a part of the bound may be open."""
+        """How much of the precedence is compared, where a part of the bound may be open.
+
+        Upstream's oddities are kept: ``^*`` admits 0.0.0 alone, ``<=*`` only 0.0.x, and ``~0.0.0``
+        everything.
+        """
         if self.operator == "^":
             return self._pinned_by_caret
         if self.operator == "~":
