@@ -231,7 +231,7 @@ class _Child:
             )
         return FailedError(
             f"{chart}: Helm crashed: {said}",
-            "Look in its templates for what takes that much, or set `helm: path` to try helm itself.",
+            "Look in its templates for what needs so much, or set `helm: path` to try helm itself.",
         )
 
     def _last_words(self) -> str:
