@@ -30,7 +30,7 @@ from invoke.parser.parser import ParseMachine
 from invoke.program import Program
 from invoke.tasks import Task
 
-from kargo_release.errors import KargoError, UsageError, redact
+from kargo_release.errors import InterruptError, KargoError, UsageError, redact
 
 _log = logging.getLogger("kargo_release")
 _COMMON_OPTIONS = {
@@ -53,13 +53,6 @@ class Reply:
     text: str = ""
     document: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int = 0
-
-
-class InterruptError(KargoError):
-    """Ctrl-C. Exit code 130, as shells count it: 128 and the number of SIGINT."""
-
-    kind = "interrupted"
-    exit_code = 130
 
 
 class InternalError(KargoError):

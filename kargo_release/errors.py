@@ -57,6 +57,13 @@ class RefusedError(KargoError):
     exit_code = 3
 
 
+class InterruptError(KargoError):
+    """Ctrl-C. Exit code 130, as shells count it: 128 and the number of SIGINT."""
+
+    kind = "interrupted"
+    exit_code = 130
+
+
 def redact(text: str) -> str:
     """Return ``text`` with the user and password of every URL in it removed."""
     return _URL_PASSWORD.sub("", text)

@@ -114,9 +114,7 @@ def _check_depth(text: str, source: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _DEPTH_LIMIT:
-            line = event.start_mark.line + 1
-            what = f"{source}, line {line}: nested over {_DEPTH_LIMIT} deep"
-            raise InvalidError(what, "Mend the YAML.")
+            raise InvalidError(f"{source} is nested over {_DEPTH_LIMIT} deep", "Mend the YAML.")
 
 
 def _reason(error: Exception) -> str:

@@ -62,7 +62,7 @@ def _local(source: ChartSource, dependency: Dependency, sources: Sources) -> Cha
     chart = sources.at(_folder(source, dependency))
     if chart.name != dependency.name:
         raise _refuse(source, dependency, f"leads to the chart {chart.name}", "Give both one name.")
-    if not versions.satisfies(chart.metadata.version, dependency.version or "*"):
+    if not _admits(source, dependency, chart.metadata.version):
         raise _refuse(
             source,
             dependency,
@@ -70,6 +70,15 @@ def _local(source: ChartSource, dependency: Dependency, sources: Sources) -> Cha
             "Change the range, or the version of the dependency.",
         )
     return chart
+
+
+def _admits(source: ChartSource, dependency: Dependency, version: str) -> bool:
+    try:
+        return versions.satisfies(version, dependency.version)
+    except InvalidError as error:
+        raise _refuse(
+            source, dependency, f"has a wrong range: {error.message}", error.remedy
+        ) from None
 
 
 def _folder(source: ChartSource, dependency: Dependency) -> str:

@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with its whole body; the attributes are named as those of ``requests``.
+    """An answer with its whole body; the attributes are named as oras expects them.
 
     Args:
         url: Where it came from, after redirects.

@@ -45,7 +45,7 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
     def __init__(self, session: Session, authentication: Authentication, scope: Scope) -> None:
         scheme, _, netloc = session.origin.partition("://")
         super().__init__(hostname=netloc, insecure=scheme == "http")
-        self.session = session
+        self._http = session
         self._authentication = authentication
         self._scope = scope
         self._container = oras.container.Container(f"{netloc}/{scope.repository}")
@@ -60,7 +60,7 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
     ) -> Answer:
         """Send a request, authorized, and again while that may help; oras sends all by this."""
         call = self._call(method, url, data, headers)
-        return retry(lambda: self._authorized(call), self.session.limits)
+        return retry(lambda: self._authorized(call), self._http.limits)
 
     def manifest(self, reference: str, method: str = "GET") -> Answer | None:
         """Return the answer to a request for a manifest, by tag or digest; None without one.
@@ -79,10 +79,10 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         """Return the answer to a request for a blob of at most ``limit`` bytes."""
         url = f"{self.prefix}://{self._container.get_blob_url(digest)}"
         call = self._call("GET", url, limit=limit)
-        answer = retry(lambda: self._authorized(call), self.session.limits)
+        answer = retry(lambda: self._authorized(call), self._http.limits)
         if answer.status_code == _NOT_FOUND:
             raise InvalidError(
-                f"registry {self.session.host} does not hold the blob {digest} of "
+                f"registry {self._http.host} does not hold the blob {digest} of "
                 f"{self._scope.repository}, though a manifest names it",
                 "Push the artifact again.",
             )
@@ -94,7 +94,7 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
 
         A body that did not arrive is sent again to a new upload, for the old one is in doubt.
         """
-        retry(lambda: self._upload_once(blob), self.session.limits)
+        retry(lambda: self._upload_once(blob), self._http.limits)
 
     def put(self, manifest: Blob, tag: str) -> str:
         """Store the very bytes of a manifest; return the digest that the registry tells, or ""."""
@@ -117,15 +117,15 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         headers: Mapping[str, str] | None = None,
         limit: int = 4 << 20,
     ) -> Call:
-        return Call(method, url, headers or {}, data, audience=self.session.origin, limit=limit)
+        return Call(method, url, headers or {}, data, audience=self._http.origin, limit=limit)
 
     def _authorized(self, call: Call) -> Answer:
         sent = self._authentication.authorization(self._scope)
-        answer = self.session.attempt(call.authorized(sent))
+        answer = self._http.attempt(call.authorized(sent))
         if answer.status_code != _UNAUTHORIZED:
             return answer
         sent = self._authentication.answer(self._scope, sent, answer)
-        answer = self.session.attempt(call.authorized(sent))
+        answer = self._http.attempt(call.authorized(sent))
         if answer.status_code == _UNAUTHORIZED:
             raise self._authentication.rejected(answer)
         return answer
@@ -138,7 +138,7 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         location = self._get_location(begun, self._container)
         if not location:
             raise InvalidError(
-                f"registry {self.session.host} does not say where to upload to",
+                f"registry {self._http.host} does not say where to upload to",
                 "Check that the address is that of a registry.",
             )
         url = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': blob.digest})}"
@@ -150,7 +150,7 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
             raise self._refusal(response)
 
     def _refusal(self, answer: Answer) -> Exception:
-        return refusal(self.session.host, answer, self._scope.deed())
+        return refusal(self._http.host, answer, self._scope.deed())
 
     def _do_paginated_request(self, url: str, callable: Callable[[Any], Any]) -> None:  # noqa: A002 - the name that oras gives it
         for _ in range(_PAGES):
@@ -164,7 +164,7 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
                 return
             url = self._on_this_registry(urljoin(url, following))
         raise InvalidError(
-            f"registry {self.session.host} lists tags of {self._scope.repository} without end"
+            f"registry {self._http.host} lists tags of {self._scope.repository} without end"
         )
 
     def _check_page(self, answer: Answer) -> None:
@@ -175,14 +175,14 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         except (ValueError, AttributeError, TypeError, RecursionError):
             pass
         raise InvalidError(
-            f"{self.session.host} answered with something else than a list of tags",
+            f"{self._http.host} answered with something else than a list of tags",
             "Check that the address is that of a registry.",
         )
 
     def _on_this_registry(self, url: str) -> str:
-        if origin(url) == self.session.origin:
+        if origin(url) == self._http.origin:
             return url
         raise InvalidError(
-            f"registry {self.session.host} continues its list of tags on {origin(url)}",
+            f"registry {self._http.host} continues its list of tags on {origin(url)}",
             "Check the external address that the registry is set to.",
         )

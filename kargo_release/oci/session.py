@@ -1,21 +1,24 @@
-"""HTTP to one registry under our own rules: time limits, bounded answers, no leaked credentials."""
+"""HTTP to one registry under our own rules: time limits, bounded answers, no leaked credentials.
+
+It stands on urllib3, as requests does: preparing a request costs requests more time than all else.
+"""
 
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import (  # type: ignore[attr-defined]  # absent from the stubs only
     proxy_bypass_environment,
 )
 
-import requests
-from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, ProxyManager, Timeout
 from urllib3.exceptions import HTTPError
+from urllib3.util import make_headers
 
 from kargo_release import __version__
-from kargo_release.errors import FailedError, InvalidError
+from kargo_release.errors import FailedError, InvalidError, UsageError
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.faults import broken_connection, unwell
 from kargo_release.oci.hosts import is_loopback, origin
@@ -24,13 +27,14 @@ from kargo_release.oci.retry import TimeLimits, TransientError, retry_after
 _CHUNK = 1 << 18
 _LONGEST_ERROR = 1 << 20
 _REDIRECTS = 5
+_REDIRECTED = frozenset({301, 302, 303, 307, 308})
 _BUSY = frozenset({429, 502, 503, 504})
 # Bodies stay as they are stored, for digests are of those bytes.
 _HEADERS = {"User-Agent": f"kargo-release/{__version__}", "Accept-Encoding": "identity"}
 
 
-class Session(requests.Session):
-    """Connections to one registry, pooled, for as many threads as there are jobs.
+class Session:
+    """Connections to one registry and where it leads, pooled, for as many threads as jobs.
 
     Args:
         host: The registry as the user calls it, ``host[:port]``.
@@ -43,19 +47,14 @@ class Session(requests.Session):
     def __init__(
         self, host: str, url: str, *, jobs: int, environ: Mapping[str, str], limits: TimeLimits
     ) -> None:
-        super().__init__()
         self.host = host
         self.origin = origin(url)
         self.limits = limits
-        # Otherwise every request reads the environment, and credentials from ~/.netrc.
-        self.trust_env = False
-        self.proxies.update(_proxies(url, environ))
-        self.verify = environ.get("REQUESTS_CA_BUNDLE") or True
-        # Harbor takes a client that returns its cookies for a browser, and asks for CSRF tokens.
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.mount("http://", HTTPAdapter(pool_maxsize=jobs))
-        if self.origin.startswith("https:"):
-            self.mount("https://", _SystemTrust(pool_maxsize=jobs))
+        self._jobs = jobs
+        self._environ = environ
+        self._timeout = Timeout(connect=limits.connect, read=limits.read)
+        self._lock = threading.Lock()
+        self._pools: dict[str, HTTPConnectionPool | ProxyManager] = {}
 
     def attempt(self, call: Call) -> Answer:
         """Send a request once, following the redirects of GET and HEAD, and return the answer.
@@ -68,9 +67,9 @@ class Session(requests.Session):
         url = call.url
         for _ in range(_REDIRECTS):
             answer = self._once(call, url)
-            location = answer.headers.get("Location")
-            redirected = answer.status_code in requests.models.REDIRECT_STATI and location
-            if not redirected or call.method not in {"GET", "HEAD"}:
+            redirected = answer.status_code in _REDIRECTED and call.method in {"GET", "HEAD"}
+            location = answer.headers.get("Location") if redirected else None
+            if not location:
                 return self._well(answer)
             url = urljoin(url, location)
         raise InvalidError(
@@ -78,22 +77,16 @@ class Session(requests.Session):
         )
 
     def _once(self, call: Call, url: str) -> Answer:
-        request = requests.Request(call.method, url, headers=self._headers(call, url))
-        request.data = call.data
-        shown = self.host if origin(url) == self.origin else urlsplit(url).netloc
+        target = origin(url)
+        headers = self._headers(call, target)
         try:
-            response = self.send(
-                request.prepare(),
-                timeout=(self.limits.connect, self.limits.read),
-                stream=True,
-                allow_redirects=False,
-            )
-            return self._read(response, call)
-        except (requests.RequestException, HTTPError, OSError) as error:
+            response = self._send(call, url, target, headers)
+            return self._read(response, call, url)
+        except (HTTPError, OSError, UnicodeError) as error:
+            shown = self.host if target == self.origin else urlsplit(target).netloc
             raise broken_connection(shown, error, self.limits) from error
 
-    def _headers(self, call: Call, url: str) -> dict[str, str]:
-        target = origin(url)
+    def _headers(self, call: Call, target: str) -> dict[str, str]:
         if target.startswith("http:") and self.origin.startswith("https:"):
             raise InvalidError(
                 f"registry {self.host} leads from https to {target}",
@@ -104,27 +97,58 @@ class Session(requests.Session):
             headers["Authorization"] = call.authorization
         return headers
 
-    def _read(self, response: requests.Response, call: Call) -> Answer:
-        limit = call.limit if response.ok else max(call.limit, _LONGEST_ERROR)
-        body = b"" if call.method == "HEAD" else b"".join(self._chunks(response, limit))
-        # An empty body is never read, so its connection would not come back to the pool.
-        response.raw.release_conn()
-        return Answer(
-            response.url, response.status_code, response.reason or "", response.headers, body
+    def _send(
+        self, call: Call, url: str, target: str, headers: Mapping[str, str]
+    ) -> BaseHTTPResponse:
+        pool = self._pool(target)
+        if isinstance(pool, HTTPConnectionPool):
+            parts = urlsplit(url)
+            url = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+        return pool.urlopen(
+            call.method,
+            url,
+            body=call.data,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            timeout=self._timeout,
+            preload_content=False,
         )
 
-    def _chunks(self, response: requests.Response, limit: int) -> Iterator[bytes]:
+    def _pool(self, target: str) -> HTTPConnectionPool | ProxyManager:
+        with self._lock:
+            if target not in self._pools:
+                self._pools[target] = self._connect(target)
+            return self._pools[target]
+
+    def _connect(self, target: str) -> HTTPConnectionPool | ProxyManager:
+        trust = _trust(self._environ) if target.startswith("https:") else None
+        proxy = _proxy(target, self._environ)
+        if not proxy:
+            return PoolManager(maxsize=self._jobs, ssl_context=trust).connection_from_url(target)
+        login = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
+        headers = make_headers(proxy_basic_auth=login) if login else None
+        return ProxyManager(proxy, maxsize=self._jobs, ssl_context=trust, proxy_headers=headers)
+
+    def _read(self, response: BaseHTTPResponse, call: Call, url: str) -> Answer:
+        limit = call.limit if response.status < 400 else max(call.limit, _LONGEST_ERROR)  # noqa: PLR2004 - the statuses of errors
+        body = b"" if call.method == "HEAD" else b"".join(self._chunks(response, limit))
+        # An empty body is never read, so its connection would not come back to the pool.
+        response.release_conn()
+        return Answer(url, response.status, response.reason or "", response.headers, body)
+
+    def _chunks(self, response: BaseHTTPResponse, limit: int) -> Iterator[bytes]:
         length, end = 0, time.monotonic() + self.limits.answer
-        for chunk in response.raw.stream(_CHUNK, decode_content=False):
+        for chunk in response.stream(_CHUNK, decode_content=False):
             length += len(chunk)
             if length > limit:
-                response.raw.close()
+                response.close()
                 raise InvalidError(
                     f"registry {self.host} answered with more than {limit} bytes",
                     "Check what the registry holds.",
                 )
             if time.monotonic() > end:
-                response.raw.close()
+                response.close()
                 raise FailedError(
                     f"registry {self.host} took over {self.limits.answer:g} s for an answer",
                     "Check the network, then run the command again.",
@@ -138,20 +162,26 @@ class Session(requests.Session):
         return answer
 
 
-class _SystemTrust(HTTPAdapter):
-    """Trusts the authorities of the system (``SSL_CERT_FILE``) besides those of requests."""
+def _trust(environ: Mapping[str, str]) -> ssl.SSLContext:
+    """Trust the authorities of the system (``SSL_CERT_FILE``), and those of requests or named."""
+    context = ssl.create_default_context()
+    bundle = environ.get("REQUESTS_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
+    try:
+        context.load_verify_locations(bundle)
+    except OSError:
+        raise UsageError(
+            f"the authorities that REQUESTS_CA_BUNDLE names cannot be read: {bundle}",
+            "Correct the path.",
+        ) from None
+    return context
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=ssl.create_default_context(), **kwargs)
 
-
-def _proxies(url: str, environ: Mapping[str, str]) -> dict[str, str]:
-    host = urlsplit(url).hostname or ""
+def _proxy(target: str, environ: Mapping[str, str]) -> str:
+    parts = urlsplit(target)
+    host = parts.hostname or ""
     exempt = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
     if is_loopback(host) or proxy_bypass_environment(host, {"no": exempt}):
-        return {}
-    named = {
-        scheme: environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY")
-        for scheme in ("http", "https")
-    }
-    return {scheme: proxy for scheme, proxy in named.items() if proxy}
+        return ""
+    name = f"{parts.scheme}_proxy"
+    proxy = environ.get(name) or environ.get(name.upper()) or ""
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"

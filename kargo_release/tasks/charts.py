@@ -1,12 +1,127 @@
 """The commands on charts."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from kargo_release.commandline import Reply, command
+
+if TYPE_CHECKING:
+    from kargo_release.charts.project import Project
+    from kargo_release.tasks.chart_progress import ReleaseProgress
+
+_DRY_RUN = "Show the plan and change nothing; --dry and -R mean the same."
+
+
+@command(
+    "NAME...",
+    ref="Release the charts as this commit holds them; HEAD when not given.",
+    abandon="Drop the claim of a release that was begun, while nothing of it is out.",
+)
+def release_chart(
+    names: tuple[str, ...], ref: str = "", abandon: bool = False, dry_run: bool = False
+) -> Reply:
+    """Release charts: package, push to the registry, back up, and tag last.
+
+    What is out already with the same content is left alone, so that running it again after a
+    failure does what is missing. What is out with other content is refused.
+
+    Example: kargo-release release-chart kano
+    """
+    from kargo_release.charts.release import release_charts
+
+    project, progress = _project(), _progress()
+    if abandon:
+        return _abandon(project, names, ref, dry_run=dry_run)
+    rows = release_charts(project, names, ref or None, progress, dry_run=dry_run)
+    return _released(rows, {})
+
+
+@command("[NAME...]")
+def release_dev_chart(names: tuple[str, ...], dry_run: bool = False) -> Reply:
+    """Release the development version of charts from the working tree; of all when none is named.
+
+    A development version is replaced when its content changed, and left alone when not.
+
+    Example: kargo-release release-dev-chart kano
+    """
+    from kargo_release.charts.development import release_dev_charts
+
+    released = release_dev_charts(_project(), names, _progress(), dry_run=dry_run)
+    return _released(released.rows, released.errors)
+
+
+@command("NAME...", ref="Package this commit; HEAD when not given.", destination="The folder.")
+def package_chart(
+    names: tuple[str, ...], ref: str = "", destination: str = ".", dry_run: bool = False
+) -> Reply:
+    """Package charts into a folder, the very archives that a release would publish.
+
+    Example: kargo-release package-chart kano --destination dist
+    """
+    from kargo_release.charts.package import package_charts
+
+    folder = Path(destination)
+    packages = package_charts(_project(), names, ref or None, folder, dry_run=dry_run)
+    text = "\n".join(str(package["path"]) for package in packages)
+    return Reply(text, {"charts": packages})
 
 
 @command()
 def list_charts() -> Reply:
-    """List the charts of this repository, and what is out of each.
+    """List the charts of HEAD: what is out of each, its last release, and what was begun.
 
     Example: kargo-release list-charts --json
     """
-    return Reply(text="", document={"charts": []})
+    from kargo_release.charts.inventory import take_inventory
+    from kargo_release.tasks import chart_documents
+
+    charts = take_inventory(_project())
+    errors = {chart.name: chart.error for chart in charts if chart.error}
+    _console_errors(errors)
+    return Reply(
+        chart_documents.inventory_table(charts),
+        chart_documents.inventory_document(charts),
+        chart_documents.exit_code([], errors),
+    )
+
+
+def _abandon(project: "Project", names: tuple[str, ...], ref: str, *, dry_run: bool) -> Reply:
+    from kargo_release.charts.abandon import abandon_charts
+
+    gone = abandon_charts(project, names, ref or None, dry_run=dry_run)
+    verb = "would be abandoned" if dry_run else "abandoned"
+    lines = [f"{each.name} {each.version} {verb} (commit {each.commit[:12]})" for each in gone]
+    charts = [{"name": e.name, "version": e.version, "commit": e.commit} for e in gone]
+    return Reply("\n".join(lines) or "nothing was begun", {"charts": charts})
+
+
+def _released(rows: Any, errors: Any) -> Reply:
+    from kargo_release.tasks import chart_documents
+
+    _console_errors({row.desired.title: row.error for row in rows if row.error} | errors)
+    return Reply(
+        chart_documents.release_table(rows, errors),
+        chart_documents.release_document(rows, errors),
+        chart_documents.exit_code(rows, errors),
+    )
+
+
+def _console_errors(errors: Any) -> None:
+    from kargo_release.console import Console
+
+    console = Console()
+    for error in errors.values():
+        console.say(f"error: {error}")
+
+
+def _project() -> "Project":
+    from kargo_release.charts.project import Project
+
+    return Project.open(Path.cwd())
+
+
+def _progress() -> "ReleaseProgress":
+    from kargo_release.console import Console
+    from kargo_release.tasks.chart_progress import ReleaseProgress
+
+    return ReleaseProgress(Console())

@@ -37,10 +37,10 @@ class BackupDestination:
 
         A development version that the index has is not asked for again.
         """
-        listed = self.index()
+        listed = self.listed()
         return look_up(lambda release: self._find(release, listed), desired, self._jobs)
 
-    def index(self) -> Index:
+    def listed(self) -> Index:
         """Return what index.yaml says; empty when there is none yet.
 
         Raises:
@@ -55,11 +55,8 @@ class BackupDestination:
         """Put each archive, then all that were put into the index, in one change of it."""
         self._store.check_writable()
         answers = each(self._put, rows, self._jobs, done)
-        stored = [
-            row.desired
-            for row, each_ in zip(rows, answers, strict=True)
-            if isinstance(each_, Found)
-        ]
+        outcome = zip(rows, answers, strict=True)
+        stored = [row.desired for row, answer in outcome if isinstance(answer, Found)]
         try:
             index.update(self._store, [self._entry(release) for release in stored], self._now)
         except KargoError as error:

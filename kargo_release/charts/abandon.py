@@ -1,0 +1,69 @@
+"""Gives up releases that were begun, while nothing of them is out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kargo_release import plan
+from kargo_release.charts.catalogue import pack_charts
+from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.destinations.claims import claim_name
+from kargo_release.charts.project import Project
+from kargo_release.charts.release import archive_destinations, route_to
+from kargo_release.errors import RefusedError
+from kargo_release.plan import Row, State
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """A claim that is gone, or would be."""
+
+    name: str
+    version: str
+    commit: str
+
+
+def abandon_charts(
+    project: Project, names: Sequence[str], ref: str | None, *, dry_run: bool
+) -> list[Abandoned]:
+    """Remove the claims of the charts' versions at a commit; return those that there were.
+
+    Args:
+        project: Where the charts are.
+        names: The charts.
+        ref: The commit whose Chart.yaml says the version; None for HEAD.
+        dry_run: Remove nothing.
+
+    Raises:
+        InvalidError: A chart is unknown or breaks a rule.
+        RefusedError: Something of a release is out: it must be finished.
+    """
+    remote = project.remote
+    if remote is None:
+        raise RefusedError(
+            "releases that stay on this machine make no claims", "There is nothing to abandon."
+        )
+    refs = remote.refs()
+    commit = project.repository.commit(ref or "HEAD")
+    packed = pack_charts(project, project.repository.tree(commit), names)
+    packed.raise_first()
+    releases = [ChartRelease(each, commit, is_dev=False) for each in packed.archives.values()]
+    begun = [release for release in releases if claim_name(release) in refs.claims]
+    route = route_to(project, remote, refs)
+    tagged = [release for release in begun if route.tags and route.tags.is_out(release)]
+    _refuse_what_is_out(plan.compare(archive_destinations(project), begun), tagged)
+    if route.claims is not None and not dry_run:
+        route.claims.end(begun)
+    return [Abandoned(r.name, r.version, refs.claims[claim_name(r)]) for r in begun]
+
+
+def _refuse_what_is_out(rows: Sequence[Row[ChartRelease]], tagged: Sequence[ChartRelease]) -> None:
+    for row in rows:
+        if row.error is not None:
+            raise row.error
+        out = [each for each in row.found.values() if each.state is not State.ABSENT or each.sha256]
+        if out or row.desired in tagged:
+            where = out[0].reference if out else "the tag"
+            raise RefusedError(
+                f"{row.desired.title} can't be abandoned, for it is out: {where}",
+                f"Finish it: release-chart {row.desired.name}, with --ref if it is not HEAD.",
+            )

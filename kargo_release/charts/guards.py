@@ -1,0 +1,119 @@
+"""What must hold before a release begins: nothing uncommitted, and the commit upstream."""
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+
+from kargo_release.charts.dependencies import ResolvedChart
+from kargo_release.charts.packing import stands_for
+from kargo_release.charts.sources import ChartSource
+from kargo_release.errors import RefusedError
+from kargo_release.git.remote import Remote, RemoteRefs
+from kargo_release.git.repository import Commit, Repository
+from kargo_release.settings import Settings
+
+_SHOWN = 5  # files that a message names
+
+
+def check_registry_was_chosen(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Refuse to release into a folder that ends with the machine, unless that is written down.
+
+    Raises:
+        RefusedError: Under CI, no registry is set.
+    """
+    if environ.get("CI", "").lower() in ("", "0", "false") or settings.registry is not None:
+        return
+    raise RefusedError(
+        "no registry is set, and what CI keeps on its own disk is lost with it",
+        "Set registry: oci://HOST/PATH in kargo-release.yaml, or `registry: local` if you mean it.",
+    )
+
+
+def check_committed(repository: Repository, charts: Sequence[ResolvedChart]) -> None:
+    """Refuse charts whose folders hold something else than the commit that is released.
+
+    Raises:
+        RefusedError: A file is changed, new, or ignored by Git though Helm would pack it.
+    """
+    sources = {each.folder: each for chart in charts for each in chart.every_source()}
+    folders = list(sources)
+    changed = _packed(repository.uncommitted(folders), sources)
+    if changed:
+        raise RefusedError(
+            f"not committed: {_some(changed)}",
+            "Commit or remove that, or release the commit as it is with --ref HEAD.",
+        )
+    ignored = _packed(repository.ignored(folders), sources)
+    if ignored:
+        raise RefusedError(
+            f"ignored by Git, though Helm would pack it: {_some(ignored)}",
+            "Commit it, name it in the chart's .helmignore, or remove it.",
+        )
+
+
+def _packed(paths: Iterable[str], sources: Mapping[str, ChartSource]) -> list[str]:
+    """Return the paths that Helm would pack, what it writes itself left out."""
+    packed: list[str] = []
+    for folder, source in sources.items():
+        inside = [path[len(folder) + 1 :] for path in paths if path.startswith(f"{folder}/")]
+        needed = {dependency.name for dependency in source.metadata.dependencies}
+        packed += [
+            f"{folder}/{path}"
+            for path in source.rules.kept(inside)
+            if path != "Chart.lock" and not stands_for(path, needed)
+        ]
+    return sorted(packed)
+
+
+def _some(paths: Sequence[str]) -> str:
+    more = len(paths) - _SHOWN
+    return ", ".join(paths[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def check_upstream(
+    repository: Repository, remote: Remote, refs: RemoteRefs, commit: Commit, settings: Settings
+) -> None:
+    """Refuse a commit that is not on the remote's release branches.
+
+    Raises:
+        RefusedError: It is not, or a shallow clone can't tell.
+        FailedError: The remote can't be reached.
+    """
+    branches = _branches(refs, settings.git.branch, remote.name)
+    if commit.sha in branches.values():
+        return
+    missing = [f"refs/heads/{name}" for name, tip in branches.items() if not repository.has(tip)]
+    if missing:
+        remote.fetch(missing)
+    if any(repository.is_ancestor(commit, tip) for tip in branches.values()):
+        return
+    raise _not_upstream(repository, remote.name, commit, sorted(branches))
+
+
+def _branches(refs: RemoteRefs, wanted: Sequence[str], remote: str) -> dict[str, str]:
+    patterns = wanted or ([refs.default_branch] if refs.default_branch else [])
+    found = {
+        name: tip
+        for name, tip in refs.heads.items()
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    }
+    if not found:
+        raise RefusedError(
+            f"the Git remote {remote} has no branch {' or '.join(patterns) or 'at all'}",
+            "Push the branch, or set git.branch to the one that releases come from.",
+        )
+    return found
+
+
+def _not_upstream(
+    repository: Repository, remote: str, commit: Commit, branches: Sequence[str]
+) -> RefusedError:
+    where = f"{remote}/{f', {remote}/'.join(branches)}"
+    if repository.is_shallow:
+        return RefusedError(
+            f"this shallow clone can't tell whether commit {commit.sha[:12]} is on {where}",
+            "Fetch the history: `git fetch --unshallow`, in GitHub Actions `fetch-depth: 0`.",
+        )
+    return RefusedError(
+        f"commit {commit.sha[:12]} is not on {where}",
+        "Push it first, so that everybody has what is released.",
+    )

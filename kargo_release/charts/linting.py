@@ -1,0 +1,59 @@
+"""Helm's own word on packed charts, before they are published."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.project import Project
+from kargo_release.errors import RefusedError
+from kargo_release.helm import HelmReport, PackedChart, find_helm
+from kargo_release.plan import Outcome, Row
+
+_SHOWN = 3  # messages that an error repeats
+
+
+def check_with_helm(
+    rows: list[Row[ChartRelease]], project: Project, checking: Callable[[int], None]
+) -> list[Row[ChartRelease]]:
+    """Return the rows, those with an error whose chart Helm does not lint or render.
+
+    Args:
+        rows: Charts that are out everywhere are not checked again.
+        project: Its settings say which Helm.
+        checking: Told how many charts are checked, as it begins.
+
+    Raises:
+        RefusedError: There is no Helm.
+        FailedError: Helm crashed, or took too long.
+    """
+    todo = [row for row in rows if row.error is None and not row.is_complete]
+    if not todo:
+        return rows
+    checking(len(todo))
+    charts = [
+        PackedChart(row.desired.name, row.desired.archive.tgz, row.desired.metadata.is_library)
+        for row in todo
+    ]
+    with find_helm(project.settings.helm) as helm:
+        reports = {report.name: report for report in helm.check(charts)}
+    return [_checked(row, reports.get(row.desired.name)) for row in rows]
+
+
+def _checked(row: Row[ChartRelease], report: HelmReport | None) -> Row[ChartRelease]:
+    if report is None or report.ok:
+        return row
+    outcomes = {
+        name: Outcome.REFUSED if row.lacks(name) else outcome
+        for name, outcome in row.outcomes.items()
+    }
+    return replace(row, error=_error(row.desired, report), outcomes=outcomes)
+
+
+def _error(release: ChartRelease, report: HelmReport) -> RefusedError:
+    said = [f"{each.path}: {each.text}" for each in report.messages if each.severity != "info"]
+    said += [report.error] if report.error else []
+    more = f" (and {len(said) - _SHOWN} more)" if len(said) > _SHOWN else ""
+    return RefusedError(
+        f"Helm refuses {release.title}: {'; '.join(said[:_SHOWN])}{more}",
+        f"Mend it; `helm lint --strict` and `helm template` on {release.name} show the same.",
+    )

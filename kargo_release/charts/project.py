@@ -1,0 +1,106 @@
+"""What every command on charts works with: the repository, its settings, its stores."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kargo_release import settings as settings_module
+from kargo_release.bucket.store import ObjectStore
+from kargo_release.charts.destinations.backup import BackupDestination
+from kargo_release.charts.destinations.registry import RegistryDestination
+from kargo_release.git.remote import Remote
+from kargo_release.git.repository import Repository
+from kargo_release.oci.artifact import Store
+from kargo_release.settings import Settings
+
+# Kept out of Git by a .gitignore of its own.
+LOCAL_FOLDER = ".kargo"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Git repository with charts, and the settings that hold in it."""
+
+    repository: Repository
+    settings: Settings
+    environ: Mapping[str, str]
+
+    @classmethod
+    def open(cls, start: Path, environ: Mapping[str, str] | None = None) -> "Project":
+        """Return the project that holds the folder ``start``.
+
+        Raises:
+            InvalidError: It is in no Git repository, or the settings can't be read.
+            UsageError: A setting is wrong.
+        """
+        environ = dict(os.environ if environ is None else environ)
+        repository = Repository.open(start)
+        return cls(repository, settings_module.load(repository.root, environ), environ)
+
+    @property
+    def remote(self) -> Remote | None:
+        """The Git remote that is tagged; None for releases that stay on this machine.
+
+        Raises:
+            RefusedError: There is no such remote.
+        """
+        if self.settings.is_local:
+            return None
+        return Remote.open(self.repository, self.settings.git.remote)
+
+    def registry(self) -> RegistryDestination:
+        """Return the registry as a destination."""
+        return RegistryDestination(self._store(), self.settings.jobs)
+
+    def backup(self) -> BackupDestination | None:
+        """Return the backup as a destination; None where there is none."""
+        store = self._object_store()
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return None if store is None else BackupDestination(store, self.settings.jobs, now)
+
+    def _store(self) -> Store:
+        settings = self.settings
+        if settings.registry is None or settings.is_local:
+            from kargo_release.oci.layout import Layouts
+
+            return Layouts(self._local_folder() / "registry")
+        from kargo_release.oci.registry import Registry
+
+        return Registry(
+            settings.registry,
+            plain_http=settings.plain_http,
+            environ=self.environ,
+            jobs=settings.jobs,
+        )
+
+    def _object_store(self) -> ObjectStore | None:
+        from kargo_release.bucket.folder import FolderStore
+
+        backup = self.settings.backup
+        if backup is None:
+            local = self.settings.is_local
+            return FolderStore(self._local_folder() / "backup") if local else None
+        if not backup.startswith("s3://"):
+            return FolderStore(self.repository.root / Path(backup).expanduser())
+        from kargo_release.bucket.s3 import S3Store
+
+        s3 = self.settings.s3
+        return S3Store(
+            backup,
+            endpoint=s3.endpoint,
+            region=s3.region,
+            single_writer=s3.single_writer,
+            jobs=self.settings.jobs,
+        )
+
+    def _local_folder(self) -> Path:
+        return self.repository.root / LOCAL_FOLDER
+
+    def prepare(self) -> None:
+        """Make the folder of the embedded default, before anything is written to it."""
+        folder = self._local_folder()
+        if self.settings.is_local and not (folder / ".gitignore").exists():
+            folder.mkdir(exist_ok=True)
+            (folder / ".gitignore").write_text("*\n")

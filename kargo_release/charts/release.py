@@ -1,0 +1,227 @@
+"""Releases charts: from a commit to the claim, the registry, the backup and the tag.
+
+The pipeline, in order: pack what the commit holds, make sure that it may be released, ask every
+destination what it has, refuse what differs, check with Helm, claim, copy, look again, tag.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+from kargo_release import plan
+from kargo_release.charts import guards
+from kargo_release.charts.catalogue import History, Packed, pack_charts
+from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.destinations.archives import ArchiveDestination, adopt
+from kargo_release.charts.destinations.claims import ClaimDestination
+from kargo_release.charts.destinations.tags import TagDestination
+from kargo_release.charts.linting import check_with_helm
+from kargo_release.charts.project import Project
+from kargo_release.errors import FailedError, InterruptError, KargoError, RefusedError
+from kargo_release.git.remote import Remote, RemoteRefs
+from kargo_release.git.repository import Commit
+from kargo_release.plan import Destination, Outcome, Row, State
+
+Rows = list[Row[ChartRelease]]
+
+
+class Audience(Protocol):
+    """Who is told how a release goes."""
+
+    def planned(self, rows: Rows) -> None:
+        """Be told the plan, before anything is changed."""
+        ...
+
+    def checking(self, count: int) -> None:
+        """Be told that Helm is asked about ``count`` charts."""
+        ...
+
+    def done(self, row: Row[ChartRelease], destination: str) -> None:
+        """Be told that a row is done, or failed, at a destination; from any thread."""
+        ...
+
+
+@dataclass(frozen=True)
+class Route:
+    """The destinations of a release, in their order; claims and backup where there are any."""
+
+    claims: ClaimDestination | None
+    archives: tuple[ArchiveDestination, ...]
+    tags: TagDestination | None
+
+    @cached_property
+    def all(self) -> tuple[Destination[ChartRelease], ...]:
+        """Every destination, in the order of publishing."""
+        ends = (self.claims, *self.archives, self.tags)
+        return tuple(each for each in ends if each is not None)
+
+
+def release_charts(
+    project: Project,
+    names: Sequence[str],
+    ref: str | None,
+    audience: Audience,
+    *,
+    dry_run: bool,
+) -> Rows:
+    """Release charts as a commit holds them; return what became of each at each destination.
+
+    Args:
+        project: Where the charts are.
+        names: The charts to release.
+        ref: The commit; None for HEAD, which the working tree must then equal.
+        audience: Told of the plan and of each step.
+        dry_run: Return the plan as it stands, and change nothing.
+
+    Raises:
+        InvalidError: A chart is unknown or breaks a rule.
+        RefusedError: The state of Git forbids it.
+        FailedError: A destination can't be asked.
+        InterruptError: Ctrl-C; the message says what is out.
+    """
+    guards.check_registry_was_chosen(project.settings, project.environ)
+    commit = project.repository.commit(ref or "HEAD")
+    packed = _pack(project, commit, names)
+    if ref is None:
+        guards.check_committed(project.repository, list(packed.charts.values()))
+    route = _route(project, commit)
+    releases = [ChartRelease(each, commit, is_dev=False) for each in packed.archives.values()]
+    rows = [_at_claimed_commit(row, project) for row in plan.compare(route.all, releases)]
+    rows = [_refuse_difference(row) for row in rows]
+    audience.planned(rows)
+    if not _has_errors(rows):
+        rows = check_with_helm(rows, project, audience.checking)
+    if dry_run or _has_errors(rows):
+        return rows
+    return carry_out(project, route, rows, audience)
+
+
+def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) -> Rows:
+    """Publish what is missing: claim, copy, look again, tag, end the claims."""
+    project.prepare()
+    told: dict[str, list[str]] = {}
+
+    def report(row: Row[ChartRelease], destination: str) -> None:
+        if row.error is None:
+            told.setdefault(row.desired.title, []).append(destination)
+        audience.done(row, destination)
+
+    try:
+        rows = [_with_bytes_out(row, route) for row in rows]
+        rows = plan.carry_out([each for each in route.all if each is not route.tags], rows, report)
+        if route.tags is not None:
+            rows = plan.carry_out([route.tags], _look_again(route, rows), report)
+        _end_claims(route, rows)
+    except KeyboardInterrupt:
+        raise _interrupted(told) from None
+    return rows
+
+
+def _pack(project: Project, commit: Commit, names: Sequence[str]) -> Packed:
+    packed = pack_charts(project, project.repository.tree(commit), names)
+    packed.raise_first()
+    return packed
+
+
+def _route(project: Project, commit: Commit) -> Route:
+    remote = project.remote
+    refs = RemoteRefs() if remote is None else remote.refs()
+    if remote is not None:
+        guards.check_upstream(project.repository, remote, refs, commit, project.settings)
+    return route_to(project, remote, refs)
+
+
+def route_to(project: Project, remote: Remote | None, refs: RemoteRefs) -> Route:
+    """Return the destinations of releases, given what the remote holds."""
+    git, content_at = project.settings.git, History(project, remote).content_at
+    tags = TagDestination(project.repository, remote, refs, git.tag, content_at)
+    claims = None
+    if remote is not None and git.claims:
+        claims = ClaimDestination(remote, refs, tags.tag_name, content_at)
+    return Route(claims, archive_destinations(project), tags)
+
+
+def archive_destinations(project: Project) -> tuple[ArchiveDestination, ...]:
+    """Return the registry and, where there is one, the backup."""
+    backup = project.backup()
+    return (project.registry(),) if backup is None else (project.registry(), backup)
+
+
+def _at_claimed_commit(row: Row[ChartRelease], project: Project) -> Row[ChartRelease]:
+    """Return the row at the commit that a claim of the same content names: help to finish that."""
+    claim = row.found.get("claim")
+    if claim is None or claim.state is not State.SAME or not claim.digest:
+        return row
+    return replace(
+        row, desired=replace(row.desired, commit=project.repository.commit(claim.digest))
+    )
+
+
+def _refuse_difference(row: Row[ChartRelease]) -> Row[ChartRelease]:
+    different = {
+        name: Outcome.REFUSED for name, found in row.found.items() if found.state is State.DIFFERENT
+    }
+    if row.error is not None or not different:
+        return row
+    found = row.found[next(iter(different))]
+    note = f" ({found.note})" if found.note else ""
+    error = RefusedError(
+        f"{row.desired.title} is out with other content: {found.reference}{note}",
+        f"Give {row.desired.name} a new version in its Chart.yaml; what is out never changes.",
+    )
+    return replace(row, error=error, outcomes={**row.outcomes, **different})
+
+
+def _has_errors(rows: Rows) -> bool:
+    return any(row.error is not None for row in rows)
+
+
+def _with_bytes_out(row: Row[ChartRelease], route: Route) -> Row[ChartRelease]:
+    """Return the row with the archive that is out somewhere, if its bytes differ from ours."""
+    if row.is_complete:
+        return row
+    for destination in route.archives:
+        found = row.found[destination.name]
+        if found.sha256 and found.sha256 != row.desired.archive.sha256:
+            archive = adopt(row, destination)
+            return replace(row, desired=row.desired.with_archive(archive))
+        if found.sha256:
+            return row
+    return row
+
+
+def _look_again(route: Route, rows: Rows) -> Rows:
+    """Return the rows, with an error where a destination does not hold what was put there."""
+    todo = {i: row for i, row in enumerate(rows) if row.error is None and row.lacks("tag")}
+    seen = plan.compare(route.archives, [row.desired for row in todo.values()])
+    confirmed = {i: _confirmed(todo[i], each) for i, each in zip(todo, seen, strict=True)}
+    return [confirmed.get(i, row) for i, row in enumerate(rows)]
+
+
+def _confirmed(row: Row[ChartRelease], seen: Row[ChartRelease]) -> Row[ChartRelease]:
+    if seen.is_complete:
+        return replace(row, found={**row.found, **seen.found})
+    missing = [name for name in seen.found if seen.lacks(name)]
+    error = seen.error or FailedError(
+        f"{row.desired.title} is not tagged: the {missing[0]} does not hold what was put there",
+        "Look at the destination's own log, then run this again.",
+    )
+    return replace(row, error=error, outcomes={**row.outcomes, "tag": Outcome.FAILED})
+
+
+def _end_claims(route: Route, rows: Rows) -> None:
+    if route.claims is None:
+        return
+    tagged = [row for row in rows if row.error is None and not row.lacks("tag")]
+    fresh = [row.desired for row in tagged if row.outcomes["tag"] is Outcome.PUBLISHED]
+    stale = route.claims.left_over([row.desired for row in tagged])
+    route.claims.end([*fresh, *(each for each in stale if each not in fresh)])
+
+
+def _interrupted(told: Mapping[str, Sequence[str]]) -> KargoError:
+    out = "; ".join(f"{title}: {', '.join(where)}" for title, where in told.items())
+    return InterruptError(
+        f"interrupted; done in this run: {out or 'nothing'}",
+        "Run the same command again: it does what is missing.",
+    )

@@ -1,0 +1,110 @@
+"""What a person sees while a command works: progress and groups on stderr, tables."""
+
+import os
+import sys
+import threading
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+_COLOURS = {"good": "32", "bad": "31", "quiet": "2", "strong": "1"}
+_GAP = "  "
+
+
+class Console:
+    """Writes for people: plain lines, coloured on a terminal only, grouped under GitHub Actions.
+
+    Args:
+        stream: Where to write; stderr, for stdout is for data.
+        environ: ``NO_COLOR``, ``TERM`` and ``GITHUB_ACTIONS`` are heeded.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        environ = os.environ if environ is None else environ
+        plain = "NO_COLOR" in environ or environ.get("TERM") == "dumb"
+        self._in_terminal = self._stream.isatty()
+        self._coloured = self._in_terminal and not plain
+        self._in_github = environ.get("GITHUB_ACTIONS") == "true"
+        self._lock = threading.Lock()
+        self._passing = ""
+
+    def say(self, text: str) -> None:
+        """Print one or more lines; threads may do so at once."""
+        with self._lock:
+            self._erase()
+            for line in text.splitlines() or [""]:
+                self._write(self._harmless(line) + "\n")
+            self._stream.flush()
+
+    def pass_by(self, text: str) -> None:
+        """Show what is being waited for; on a terminal the next line takes its place."""
+        if not self._in_terminal:
+            self.say(text)
+            return
+        with self._lock:
+            self._erase()
+            self._write(self.paint(text, "quiet"))
+            self._passing = text
+            self._stream.flush()
+
+    def settle(self) -> None:
+        """Remove what ``pass_by`` left on the terminal."""
+        with self._lock:
+            self._erase()
+            self._stream.flush()
+
+    def paint(self, text: str, colour: str) -> str:
+        """Return the text in a colour (good, bad, quiet, strong) where colours are shown."""
+        return f"\033[{_COLOURS[colour]}m{text}\033[0m" if self._coloured else text
+
+    @contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """Put what is said meanwhile into a group of GitHub Actions' log; else under a title."""
+        if not self._in_github:
+            self.say(self.paint(title, "strong"))
+            yield
+            return
+        self._command(f"::group::{title}")
+        try:
+            yield
+        finally:
+            self._command("::endgroup::")
+
+    def _command(self, text: str) -> None:
+        with self._lock:
+            self._write(f"{' '.join(text.splitlines())}\n")
+            self._stream.flush()
+
+    def _erase(self) -> None:
+        if self._passing:
+            self._write("\r\033[K")
+            self._passing = ""
+
+    def _write(self, text: str) -> None:
+        encoding = self._stream.encoding or "utf-8"
+        self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+    def _harmless(self, line: str) -> str:
+        """Return the line unable to steer the terminal or to be a command of the workflow."""
+        shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
+        return f" {shown}" if self._in_github and shown.lstrip().startswith("::") else shown
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows in columns under the header, each as wide as its widest cell."""
+    lines = [[cell.upper() for cell in header], *rows]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        _GAP.join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

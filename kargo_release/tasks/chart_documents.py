@@ -1,0 +1,148 @@
+"""What became of charts, as the contract's documents and as tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.inventory import Chart, Version
+from kargo_release.console import table
+from kargo_release.errors import FailedError, KargoError
+from kargo_release.plan import Outcome, Row
+
+_SHORT = 12  # characters of a digest or commit that a table shows
+_PARTIAL = 1
+
+
+def release_document(
+    rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]
+) -> dict[str, Any]:
+    """Return the document of a release: every chart, and the first error."""
+    charts = [chart_document(row) for row in rows]
+    charts += [_broken(name, error) for name, error in errors.items()]
+    first = _first_error(rows, errors)
+    return {
+        "charts": sorted(charts, key=lambda chart: str(chart["name"])),
+        "error": first and first.document(),
+    }
+
+
+def exit_code(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]) -> int:
+    """Return 0 when all went well, 1 when a step failed or others went on, else why not."""
+    first = _first_error(rows, errors)
+    if first is None:
+        return 0
+    every = [*errors.values(), *(row.error for row in rows if row.error)]
+    changed = (Outcome.PUBLISHED, Outcome.REPLACED)
+    if any(isinstance(error, FailedError) for error in every):
+        return _PARTIAL
+    if any(outcome in changed for row in rows if row.error for outcome in row.outcomes.values()):
+        return _PARTIAL
+    return first.exit_code
+
+
+def _first_error(
+    rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]
+) -> KargoError | None:
+    every = [*(row.error for row in rows if row.error), *errors.values()]
+    failed = [error for error in every if isinstance(error, FailedError)]
+    return next(iter([*failed, *every]), None)
+
+
+def chart_document(row: Row[ChartRelease]) -> dict[str, Any]:
+    """Return one chart as it stands in every document: archive, destinations, error."""
+    release, archive = row.desired, row.desired.archive
+    return {
+        "name": release.name,
+        "version": release.version,
+        "app_version": release.metadata.app_version or None,
+        "commit": release.commit.sha,
+        "archive": {
+            "sha256": archive.sha256,
+            "content_digest": archive.content_digest,
+            "bytes": len(archive.tgz),
+        },
+        "destinations": {
+            name: _destination(row, name)
+            for name in ("registry", "backup", "tag")
+            if name in row.found
+        },
+        "error": row.error and row.error.document(),
+    }
+
+
+def _destination(row: Row[ChartRelease], name: str) -> dict[str, Any]:
+    found = row.found[name]
+    digest = {"digest": found.digest or None} if name == "registry" else {}
+    return {"reference": found.reference, **digest, "state": str(row.outcomes[name])}
+
+
+def _broken(name: str, error: KargoError) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": None,
+        "app_version": None,
+        "commit": None,
+        "archive": None,
+        "destinations": {},
+        "error": error.document(),
+    }
+
+
+def release_table(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]) -> str:
+    """Return what became of each chart at each destination, and where it is now."""
+    lines = [_release_line(row) for row in sorted(rows, key=lambda row: row.desired.name)]
+    lines += [[name, "", "", "", "", error.message] for name, error in sorted(errors.items())]
+    return table(("chart", "version", "registry", "backup", "tag", "where"), lines)
+
+
+def _release_line(row: Row[ChartRelease]) -> list[str]:
+    outcomes = [str(row.outcomes.get(name, "none")) for name in ("registry", "backup", "tag")]
+    where = row.error.message if row.error else row.found["registry"].reference
+    return [row.desired.name, row.desired.version, *outcomes, where]
+
+
+def inventory_document(charts: Sequence[Chart]) -> dict[str, Any]:
+    """Return the document of ``list-charts``."""
+    return {"charts": [_listed(chart) for chart in charts]}
+
+
+def _listed(chart: Chart) -> dict[str, Any]:
+    known = chart.error if chart.row is None else None
+    document = _broken(chart.name, known) if known else chart_document(_row(chart))
+    last, begun = chart.last_release, chart.begun
+    return {
+        **document,
+        "last_release": last and {"version": last.version, "tag": last.ref, "commit": last.commit},
+        "begun": begun and {"version": begun.version, "commit": begun.commit},
+    }
+
+
+def _row(chart: Chart) -> Row[ChartRelease]:
+    assert chart.row is not None
+    return chart.row
+
+
+_WORDS = {Outcome.PLANNED: "-", Outcome.UNCHANGED: "out", Outcome.REFUSED: "differs"}
+
+
+def inventory_table(charts: Sequence[Chart]) -> str:
+    """Return the charts, what is out of each, and what was begun."""
+    header = ("chart", "version", "app", "registry", "backup", "tag", "last release", "begun")
+    return table(header, [_inventory_line(chart) for chart in charts])
+
+
+def _inventory_line(chart: Chart) -> list[str]:
+    history = [_version(chart.last_release), _version(chart.begun)]
+    if chart.row is None:
+        return [chart.name, "broken", "", "", "", "", *history]
+    row = chart.row
+    outcomes = [_WORDS.get(row.outcomes[n], "") if n in row.outcomes else "none" for n in _ARCHIVES]
+    about = row.desired.metadata.app_version
+    return [chart.name, row.desired.version, about, *outcomes, *history]
+
+
+_ARCHIVES = ("registry", "backup", "tag")
+
+
+def _version(version: Version | None) -> str:
+    return f"{version.version} ({version.commit[:_SHORT]})" if version else "-"

@@ -1,0 +1,74 @@
+"""Tells a person how a release of charts goes."""
+
+import threading
+from collections.abc import Sequence
+
+from kargo_release.charts.desired import ChartRelease
+from kargo_release.console import Console, table
+from kargo_release.plan import Outcome, Row
+
+_COLOURS = {
+    Outcome.PUBLISHED: "good",
+    Outcome.REPLACED: "good",
+    Outcome.UNCHANGED: "quiet",
+    Outcome.REFUSED: "bad",
+    Outcome.FAILED: "bad",
+}
+_TO_DO = {True: "to publish", False: "out"}
+
+
+class ReleaseProgress:
+    """The plan as a table, then a line for each chart and destination as it ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = threading.Lock()
+        self._done = 0
+        self._steps = 0
+
+    def planned(self, rows: Sequence[Row[ChartRelease]]) -> None:
+        """Show what is out and what is not; only what is missing when there are many charts."""
+        todo = [row for row in rows if not row.is_complete]
+        self._steps = sum(row.lacks(name) for row in todo if not row.error for name in row.found)
+        if not todo:
+            self._console.say(f"{_charts(len(rows))} out already, nothing to do")
+            return
+        columns = list(dict.fromkeys(name for row in rows for name in row.found))
+        lines = [_line(row, columns) for row in todo]
+        with self._console.group(f"Plan: {_charts(len(todo))} of {len(rows)} to release"):
+            self._console.say(table(("chart", "version", *columns), lines))
+            self._console.say("") if "backup" in columns else self._console.say("no backup is set")
+
+    def checking(self, count: int) -> None:
+        """Say that Helm works: the longest time without anything else to see."""
+        self._console.pass_by(f"checking {_charts(count)} with Helm")
+
+    def done(self, row: Row[ChartRelease], destination: str) -> None:
+        """Show how a chart fared at a destination."""
+        outcome = row.outcomes[destination]
+        word = self._console.paint(str(outcome), _COLOURS[outcome])
+        with self._lock:
+            self._done += 1
+            step = f"[{self._done}/{self._steps}]"
+        where = row.error.message if row.error else row.found[destination].reference
+        self._console.say(f"{step} {row.desired.title}  {destination} {word}  {where}")
+
+
+def _charts(count: int) -> str:
+    return "1 chart" if count == 1 else f"{count} charts"
+
+
+def _line(row: Row[ChartRelease], columns: Sequence[str]) -> list[str]:
+    return [row.desired.name, row.desired.version, *(_cell(row, name) for name in columns)]
+
+
+def _cell(row: Row[ChartRelease], name: str) -> str:
+    if name not in row.found:
+        return "unknown"
+    found = row.found[name]
+    if row.outcomes[name] is Outcome.REFUSED:
+        return "other content"
+    if row.desired.is_dev and found.state == "different":
+        return "to replace"
+    note = f" ({found.note})" if found.note else ""
+    return f"{_TO_DO[row.lacks(name)]}{note}"
