@@ -133,6 +133,7 @@ class Helm:
         """
         child = self._started()
         timer = threading.Timer(self._limit, child.expire, (self._limit,))
+        timer.daemon = True
         timer.start()
         try:
             return [child.check(chart) for chart in charts]

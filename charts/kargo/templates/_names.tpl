@@ -20,11 +20,8 @@ The name of the service account that the pods run under.
 */}}
 {{- define "kargo.serviceAccountName" -}}
 {{- $account := .Values.serviceAccount | default dict }}
-{{- if get $account "create" | eq false }}
-{{- $account.name | default "default" }}
-{{- else }}
-{{- $account.name | default (include "kargo.fullname" .) }}
-{{- end }}
+{{- $own := ternary (include "kargo.fullname" .) "default" (dig "create" true $account) }}
+{{- $account.name | default $own }}
 {{- end }}
 
 {{/*

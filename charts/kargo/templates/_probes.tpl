@@ -5,13 +5,13 @@ The container's probes. It is ready when its port takes connections, and alive w
 {{- define "kargo.probes" -}}
 {{- $readiness := .Values.readinessProbe | default dict }}
 {{- $liveness := .Values.livenessProbe | default dict }}
-{{- if get $readiness "enabled" | ne false }}
+{{- if dig "enabled" true $readiness }}
 readinessProbe:
   tcpSocket:
     port: http
   {{- include "kargo.changed" (list (dict "initialDelaySeconds" 5 "periodSeconds" 10) (omit $readiness "enabled")) | nindent 2 }}
 {{- end }}
-{{- if get $liveness "enabled" | ne false }}
+{{- if dig "enabled" true $liveness }}
 livenessProbe:
   httpGet:
     path: {{ $liveness.path | default "/" }}

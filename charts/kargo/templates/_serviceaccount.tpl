@@ -3,7 +3,7 @@ The service account, without a token in the pods; nothing where `serviceAccount.
 */}}
 {{- define "kargo.serviceAccount" -}}
 {{- $account := .Values.serviceAccount | default dict }}
-{{- if get $account "create" | ne false -}}
+{{- if dig "create" true $account -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
