@@ -122,7 +122,8 @@ class Repository(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
     def _authorized(self, call: Call) -> Answer:
         sent = self._authentication.authorization(self._scope)
         answer = self._http.attempt(call.authorized(sent))
-        if answer.status_code != _UNAUTHORIZED:
+        # Only the registry may ask who we are: another host would name a token server of its own.
+        if answer.status_code != _UNAUTHORIZED or origin(answer.url) != self._http.origin:
             return answer
         sent = self._authentication.answer(self._scope, sent, answer)
         answer = self._http.attempt(call.authorized(sent))

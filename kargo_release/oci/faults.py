@@ -137,9 +137,17 @@ def _broken(host: str, causes: list[BaseException]) -> FailedError:
 
 
 _LOG_IN = "Log in: helm registry login {host}"
+_ELSEWHERE = "Write the address that it redirects to into the settings, if it is the right one."
 _STATUSES: dict[int, tuple[type[KargoError], str]] = {
+    301: (FailedError, _ELSEWHERE),
+    302: (FailedError, _ELSEWHERE),
+    307: (FailedError, _ELSEWHERE),
+    308: (FailedError, _ELSEWHERE),
     401: (RefusedError, _LOG_IN),
-    403: (RefusedError, "Ask for the right to do this, or log in as one who has it: {host}"),
+    403: (
+        RefusedError,
+        "Ask for the right to do this, or log in as another: helm registry login {host}",
+    ),
     404: (RefusedError, "Create the project in the registry, or correct the registry's address."),
     405: (RefusedError, "Use a registry that can be written to; this one may be a mirror."),
     409: (FailedError, "Somebody else may be pushing the same; run the command again."),

@@ -26,6 +26,7 @@ from kargo_release.oci.retry import TimeLimits, TransientError, retry_after
 
 _CHUNK = 1 << 18
 _LONGEST_ERROR = 1 << 20
+_ERRORS = 400
 _REDIRECTS = 5
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
 _BUSY = frozenset({429, 502, 503, 504})
@@ -131,7 +132,7 @@ class Session:
         return ProxyManager(proxy, maxsize=self._jobs, ssl_context=trust, proxy_headers=headers)
 
     def _read(self, response: BaseHTTPResponse, call: Call, url: str) -> Answer:
-        limit = call.limit if response.status < 400 else max(call.limit, _LONGEST_ERROR)  # noqa: PLR2004 - the statuses of errors
+        limit = max(call.limit, _LONGEST_ERROR) if response.status >= _ERRORS else call.limit
         body = b"" if call.method == "HEAD" else b"".join(self._chunks(response, limit))
         # An empty body is never read, so its connection would not come back to the pool.
         response.release_conn()

@@ -255,6 +255,30 @@ def test_sends_no_authorization_to_another_host(
     assert any(each.authorization for each in basic.seen)
 
 
+@pytest.mark.parametrize("place", ["redirect", "upload"])
+def test_answers_no_challenge_of_another_host(
+    basic: FaultyServer, faulty: FaultyServer, open_registry: OpenRegistry, place: str
+) -> None:
+    registry = open_registry(f"{basic.url}/asked-{place}", RIGHT)
+    registry.tags("kano")
+    elsewhere = {"Location": f"http://{faulty.host}/elsewhere"}
+    basic.faults = [
+        Fault("GET", "/blobs/", 307, elsewhere),
+        Fault("POST", "/blobs/uploads/", 202, elsewhere),
+    ]
+    ask = {"WWW-Authenticate": f'Bearer realm="http://{faulty.host}/token"'}
+    faulty.faults = [Fault(method, "/elsewhere", 401, ask) for method in ("GET", "PUT")]
+    digest = artifact().layers[0].digest
+    uses = {
+        "redirect": lambda: registry.blob("kano", digest, 100),
+        "upload": lambda: push(registry),
+    }
+    with pytest.raises(RefusedError):
+        uses[place]()
+    assert [each.path.partition("?")[0] for each in faulty.seen] == ["/elsewhere"]
+    assert faulty.seen[0].authorization == ""
+
+
 def test_reads_challenges_as_rfc_7235_writes_them() -> None:
     header = (
         'Basic realm="a, b", BEARER realm="https://auth.example.com/token?x=1",'

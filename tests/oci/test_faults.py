@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from servers import free_port, self_signed
 
-from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError
+from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError, UsageError
 from kargo_release.oci.registry import Registry
 
 from .conftest import QUICK, OpenRegistry, artifact
@@ -112,6 +112,7 @@ def test_does_not_repeat_an_error_of_the_registry_itself(
         (409, FailedError, "Somebody else may be pushing the same"),
         (412, FailedError, "The registry holds something else by now"),
         (413, FailedError, "Raise the body limit of the registry"),
+        (308, FailedError, "Write the address that it redirects to"),
         (400, FailedError, "Look into the registry's log"),
     ],
 )
@@ -183,6 +184,24 @@ def test_speaks_to_this_machine_without_the_proxy(
 ) -> None:
     environ = {"HTTP_PROXY": f"http://127.0.0.1:{free_port()}"}
     assert open_registry(faulty.url, environ).tags("kano") == []
+
+
+def test_goes_through_the_proxy(faulty: FaultyServer) -> None:
+    environ = {"http_proxy": f"http://user:pass%20word@{faulty.host}"}
+    registry = Registry(
+        "oci://registry.invalid/team", plain_http=True, environ=environ, limits=QUICK
+    )
+    assert registry.tags("kano") == []
+    assert [each.path for each in faulty.seen] == [
+        "http://registry.invalid:80/v2/team/kano/tags/list"
+    ]
+
+
+@pytest.mark.parametrize("exempt", ["registry.invalid", ".invalid", "*"])
+def test_keeps_off_the_proxy_what_is_exempt(open_registry: OpenRegistry, exempt: str) -> None:
+    environ = {"HTTPS_PROXY": f"127.0.0.1:{free_port()}", "NO_PROXY": exempt}
+    error = error_of(open_registry("oci://registry.invalid/x", environ), FailedError)
+    assert error.message == "the name of registry registry.invalid cannot be resolved"
 
 
 def test_does_not_wait_for_ever(alone: Registry, faulty: FaultyServer) -> None:
@@ -343,6 +362,11 @@ def test_trusts_an_authority_that_is_named(
     certificate = str(tmp_path / "certificate.pem")
     monkeypatch.setenv(variable, certificate)
     assert over_tls(secure, {variable: certificate}).tags("kano") == []
+
+
+def test_names_the_authorities_that_cannot_be_read(secure: FaultyServer) -> None:
+    error = error_of(over_tls(secure, {"REQUESTS_CA_BUNDLE": "/absent.pem"}), UsageError)
+    assert error.message.endswith("REQUESTS_CA_BUNDLE names cannot be read: /absent.pem")
 
 
 def test_is_not_led_from_https_to_http(
