@@ -2,6 +2,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -269,9 +270,9 @@ def test_answers_no_challenge_of_another_host(
     ask = {"WWW-Authenticate": f'Bearer realm="http://{faulty.host}/token"'}
     faulty.faults = [Fault(method, "/elsewhere", 401, ask) for method in ("GET", "PUT")]
     digest = artifact().layers[0].digest
-    uses = {
-        "redirect": lambda: registry.blob("kano", digest, 100),
-        "upload": lambda: push(registry),
+    uses: dict[str, Callable[[], object]] = {
+        "redirect": partial(registry.blob, "kano", digest, 100),
+        "upload": partial(push, registry),
     }
     with pytest.raises(RefusedError):
         uses[place]()
