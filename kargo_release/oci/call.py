@@ -31,9 +31,9 @@ class Call:
     audience: str = ""
     limit: int = 4 << 20
 
-    def authorized(self, authorization: str) -> "Call":
-        """Return the same request with an ``Authorization`` header."""
-        return replace(self, authorization=authorization)
+    def authorized(self, authorization: str, audience: str) -> "Call":
+        """Return the same request with an ``Authorization`` header for ``audience``."""
+        return replace(self, authorization=authorization, audience=audience)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from kargo_release.oci.names import (
 from kargo_release.oci.retry import TimeLimits
 
 if TYPE_CHECKING:
-    from kargo_release.oci.client import Repository
+    from kargo_release.oci.repository import Repository
 
 _PULL = "pull"
 _PUSH = "pull,push"
@@ -123,10 +123,10 @@ class Registry:
         Raises:
             InvalidError: It is missing, longer, or its bytes are others.
         """
-        answer = self._repository(repository, _PULL).blob(check_digest(digest), limit)
-        if digest_of(answer.content) != digest:
-            raise _altered(self.reference(repository, digest), digest_of(answer.content))
-        return answer.content
+        data = self._repository(repository, _PULL).blob(check_digest(digest), limit)
+        if digest_of(data) != digest:
+            raise _altered(self.reference(repository, digest), digest_of(data))
+        return data
 
     def push(self, repository: str, tag: str, artifact: Artifact, *, replace: bool) -> str:
         """Store the artifact under ``tag`` and return its manifest's digest.
@@ -141,8 +141,7 @@ class Registry:
         manifest = artifact.manifest
         if not replace and (held := _held(there, tag)):
             return _same(where, held, manifest.digest)
-        for blob in dict.fromkeys((artifact.config, *artifact.layers)):
-            there.upload(blob)
+        _upload(there, artifact)
         stored = there.put(manifest, tag) or _held(there, tag)
         if stored != manifest.digest:
             raise FailedError(
@@ -153,17 +152,27 @@ class Registry:
 
     def tags(self, repository: str) -> list[str]:
         """Return the repository's tags; empty when there is no such repository."""
-        return self._repository(repository, _PULL).tags()
+        from kargo_release.oci.client import OrasClient
+
+        return OrasClient(self._repository(repository, _PULL)).tags()
 
     def _path(self, repository: str) -> str:
         path = f"{self._address.path}/{check_repository(repository)}"
         return check_repository(path.lstrip("/"))
 
     def _repository(self, repository: str, actions: str) -> "Repository":
-        from kargo_release.oci.client import Repository
+        from kargo_release.oci.repository import Repository
 
         scope = Scope(self._path(repository), actions)
         return Repository(self._session, self._authentication, scope)
+
+
+def _upload(there: "Repository", artifact: Artifact) -> None:
+    from kargo_release.oci.client import OrasClient
+
+    client = OrasClient(there)
+    for blob in dict.fromkeys((artifact.config, *artifact.layers)):
+        client.upload(blob)
 
 
 def _held(there: "Repository", tag: str) -> str:

@@ -12,7 +12,6 @@ from urllib.request import (  # type: ignore[attr-defined]  # absent from the st
     proxy_bypass_environment,
 )
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, ProxyManager, Timeout
 from urllib3.exceptions import HTTPError
 from urllib3.util import make_headers
@@ -165,6 +164,9 @@ class Session:
 
 def _trust(environ: Mapping[str, str]) -> ssl.SSLContext:
     """Trust the authorities of the system (``SSL_CERT_FILE``), and those of requests or named."""
+    # It takes as long to load as the rest of this module, and only https needs it.
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
     context = ssl.create_default_context()
     bundle = environ.get("REQUESTS_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
     try:

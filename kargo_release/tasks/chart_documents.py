@@ -76,7 +76,7 @@ def _destination(row: Row[ChartRelease], name: str) -> dict[str, Any]:
     return {"reference": found.reference, **digest, "state": str(row.outcomes[name])}
 
 
-def _broken(name: str, error: KargoError) -> dict[str, Any]:
+def _broken(name: str, error: KargoError | None) -> dict[str, Any]:
     return {
         "name": name,
         "version": None,
@@ -84,7 +84,7 @@ def _broken(name: str, error: KargoError) -> dict[str, Any]:
         "commit": None,
         "archive": None,
         "destinations": {},
-        "error": error.document(),
+        "error": error and error.document(),
     }
 
 
@@ -107,19 +107,13 @@ def inventory_document(charts: Sequence[Chart]) -> dict[str, Any]:
 
 
 def _listed(chart: Chart) -> dict[str, Any]:
-    known = chart.error if chart.row is None else None
-    document = _broken(chart.name, known) if known else chart_document(_row(chart))
+    document = chart_document(chart.row) if chart.row else _broken(chart.name, chart.error)
     last, begun = chart.last_release, chart.begun
     return {
         **document,
         "last_release": last and {"version": last.version, "tag": last.ref, "commit": last.commit},
         "begun": begun and {"version": begun.version, "commit": begun.commit},
     }
-
-
-def _row(chart: Chart) -> Row[ChartRelease]:
-    assert chart.row is not None
-    return chart.row
 
 
 _WORDS = {Outcome.PLANNED: "-", Outcome.UNCHANGED: "out", Outcome.REFUSED: "differs"}

@@ -1,0 +1,103 @@
+"""One repository of a registry: authorized requests, and the manifests and blobs in it.
+
+Protocol: OCI distribution specification 1.1, ``spec.md``.
+"""
+
+from kargo_release.errors import InvalidError, KargoError
+from kargo_release.oci.artifact import Blob
+from kargo_release.oci.authentication import Authentication, Scope
+from kargo_release.oci.call import Answer, Call
+from kargo_release.oci.faults import refusal
+from kargo_release.oci.hosts import origin
+from kargo_release.oci.retry import retry
+from kargo_release.oci.session import Session
+
+_MANIFESTS = ", ".join(
+    (
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+    )
+)
+_DONE = frozenset({200, 201, 202})
+_UNAUTHORIZED = 401
+NOT_FOUND = 404
+
+
+class Repository:
+    """A repository for one purpose; cheap to make, made anew for each use.
+
+    Args:
+        session: The connections to the registry.
+        authentication: The registry's authorizations.
+        scope: The repository's path, and what is to be done with it.
+    """
+
+    def __init__(self, session: Session, authentication: Authentication, scope: Scope) -> None:
+        self.session = session
+        self.scope = scope
+        self._authentication = authentication
+        self._root = f"{session.origin}/v2/{scope.repository}"
+
+    def request(self, call: Call) -> Answer:
+        """Return the answer to a request, authorized, and sent again while that may help."""
+        return retry(lambda: self.attempt(call), self.session.limits)
+
+    def attempt(self, call: Call) -> Answer:
+        """Return the answer to a request, authorized.
+
+        Raises:
+            TransientError: Another try may help.
+            RefusedError: The login is missing or not accepted.
+        """
+        sent = self._authentication.authorization(self.scope)
+        answer = self._send(call, sent)
+        # Only the registry may ask who we are: another host would name a token server of its own.
+        if answer.status_code != _UNAUTHORIZED or origin(answer.url) != self.session.origin:
+            return answer
+        answer = self._send(call, self._authentication.answer(self.scope, sent, answer))
+        if answer.status_code == _UNAUTHORIZED:
+            raise self._authentication.rejected(answer)
+        return answer
+
+    def manifest(self, reference: str, method: str = "GET") -> Answer | None:
+        """Return the answer to a request for a manifest, by tag or digest; None without one."""
+        url = f"{self._root}/manifests/{reference}"
+        answer = self.request(Call(method, url, {"Accept": _MANIFESTS}))
+        return None if answer.status_code == NOT_FOUND else self.done(answer)
+
+    def put(self, manifest: Blob, tag: str) -> str:
+        """Store the very bytes of a manifest; return the digest that the registry tells, or ""."""
+        url = f"{self._root}/manifests/{tag}"
+        headers = {"Content-Type": manifest.media_type}
+        answer = self.done(self.request(Call("PUT", url, headers, manifest.data)))
+        return answer.headers.get("Docker-Content-Digest", "")
+
+    def blob(self, digest: str, limit: int) -> bytes:
+        """Return the bytes that come for a blob, at most ``limit`` of them."""
+        answer = self.request(Call("GET", f"{self._root}/blobs/{digest}", limit=limit))
+        if answer.status_code == NOT_FOUND:
+            raise InvalidError(
+                f"registry {self.session.host} does not hold the blob {digest} of "
+                f"{self.scope.repository}, though a manifest names it",
+                "Push the artifact again.",
+            )
+        return self.done(answer).content
+
+    def done(self, answer: Answer) -> Answer:
+        """Return the answer if it tells of success.
+
+        Raises:
+            KargoError: It does not; in the registry's own words.
+        """
+        if answer.status_code in _DONE:
+            return answer
+        raise self.refusal(answer)
+
+    def refusal(self, answer: Answer) -> KargoError:
+        """Return the error for an answer that is no success."""
+        return refusal(self.session.host, answer, self.scope.deed())
+
+    def _send(self, call: Call, authorization: str) -> Answer:
+        return self.session.attempt(call.authorized(authorization, self.session.origin))
