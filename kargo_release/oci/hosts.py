@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from kargo_release.errors import InvalidError
 
 _DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_SHOWN = 200
+_ASTRAY = "Check the registry and what lies before it."
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -37,8 +39,8 @@ def origin(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise InvalidError(f"{url[:200]!r} is not an http or https address") from None
+        raise InvalidError(f"{url[:_SHOWN]!r} is not an http or https address", _ASTRAY) from None
     host = parts.hostname or ""
     if not host:
-        raise InvalidError(f"{url[:200]!r} names no host")
+        raise InvalidError(f"{url[:_SHOWN]!r} names no host", _ASTRAY)
     return f"{parts.scheme}://[{host}]:{port}" if ":" in host else f"{parts.scheme}://{host}:{port}"

@@ -1,6 +1,7 @@
 """What a registry may do wrong, and how it is told."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,14 @@ def test_does_not_wait_for_ever(alone: Registry, faulty: FaultyServer) -> None:
     assert error.message == f"registry {faulty.host} stopped answering: nothing came for 0.5 s"
 
 
+def test_does_not_read_an_answer_for_ever(faulty: FaultyServer) -> None:
+    faulty.faults = [Fault("GET", "/", endless=True)]
+    limits = replace(QUICK, answer=0)
+    registry = Registry(faulty.url, plain_http=None, environ={}, limits=limits)
+    with pytest.raises(FailedError, match="took over 0 s for an answer"):
+        registry.blob("kano", OTHER, 1 << 40)
+
+
 @pytest.mark.parametrize(
     "use",
     [
@@ -295,7 +304,7 @@ def test_follows_no_list_of_tags_to_another_host(alone: Registry, faulty: Faulty
 def test_follows_no_list_of_tags_without_end(alone: Registry, faulty: FaultyServer) -> None:
     link = {"Link": '</v2/team/helm/kano/tags/list>; rel="next"'}
     faulty.faults = [Fault("GET", "/tags/list", headers=link, body=b'{"tags":["a"]}')]
-    with pytest.raises(InvalidError, match="lists tags of team/helm/kano without end"):
+    with pytest.raises(InvalidError, match="lists the tags of team/helm/kano without end"):
         alone.tags("kano")
 
 
@@ -320,8 +329,9 @@ def test_survives_a_place_that_is_none(
     alone: Registry, faulty: FaultyServer, location: str
 ) -> None:
     faulty.faults = [Fault("POST", "/", 202, {"Location": location})]
-    with pytest.raises(KargoError):
+    with pytest.raises(KargoError) as raised:
         push(alone)
+    assert raised.value.remedy
 
 
 def test_gives_up_on_redirects_without_end(alone: Registry, faulty: FaultyServer) -> None:
