@@ -1,6 +1,8 @@
 """The kinds of error that a user can meet, each with its exit code."""
 
+import difflib
 import re
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
@@ -62,6 +64,12 @@ class InterruptError(KargoError):
 
     kind = "interrupted"
     exit_code = 130
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the hint at the known word nearest to ``word``; empty when none is near."""
+    near = difflib.get_close_matches(word, sorted(known), n=1)
+    return f"Perhaps you meant {near[0]}." if near else ""
 
 
 def redact(text: str) -> str:

@@ -1,6 +1,5 @@
 """The settings: ``kargo-release.yaml`` and the environment, made one frozen value."""
 
-import difflib
 import re
 import types
 from collections.abc import Iterable, Mapping
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from kargo_release import yamlfile
-from kargo_release.errors import UsageError
+from kargo_release.errors import UsageError, nearest
 
 FILE_NAME = "kargo-release.yaml"
 _PREFIX = "KARGO_RELEASE_"
@@ -116,7 +115,7 @@ def _check_variable(variable: str) -> None:
     known = [*_variables(Settings, _PREFIX), *(_PREFIX + name for name in _CREDENTIALS)]
     if variable not in known:
         raise UsageError(
-            f"unknown environment variable {variable}", _nearest(variable, known) or "Unset it."
+            f"unknown environment variable {variable}", nearest(variable, known) or "Unset it."
         )
 
 
@@ -138,7 +137,7 @@ def _fill(settings: Any, given: Mapping[str, Any], source: str, prefix: str) -> 
             known = [prefix + name for name in hints]
             raise UsageError(
                 f"{source}: unknown setting `{prefix}{key}`",
-                _nearest(prefix + str(key), known) or f"Known are: {', '.join(known)}.",
+                nearest(prefix + str(key), known) or f"Known are: {', '.join(known)}.",
             )
         if hasattr(hints[key], "__dataclass_fields__"):
             nested = (
@@ -215,8 +214,3 @@ def _check(settings: Settings) -> None:
 def _check_folder(key: str, folder: str) -> None:
     if folder.startswith("/") or ".." in folder.split("/") or "\\" in folder:
         _refuse("settings", key, folder, "a folder inside the repository, with `/` between parts")
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"Perhaps you meant {near[0]}." if near else ""

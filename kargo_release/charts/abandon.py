@@ -10,7 +10,9 @@ from kargo_release.charts.destinations.claims import claim_name
 from kargo_release.charts.project import Project
 from kargo_release.charts.release import archive_destinations, route_to
 from kargo_release.errors import RefusedError
-from kargo_release.plan import Row, State
+from kargo_release.git.remote import Remote
+from kargo_release.git.repository import Commit
+from kargo_release.plan import Found, Row, State
 
 
 @dataclass(frozen=True)
@@ -44,26 +46,50 @@ def abandon_charts(
         )
     refs = remote.refs()
     commit = project.repository.commit(ref or "HEAD")
+    wanted = _pack(project, commit, names)
+    begun = {
+        name: refs.claims[claim_name(release)]
+        for name, release in wanted.items()
+        if claim_name(release) in refs.claims
+    }
+    releases = [_at_claim(project, remote, name, claim) for name, claim in begun.items()]
+    route = route_to(project, remote, refs)
+    tagged = [release for release in releases if route.tags and route.tags.is_out(release)]
+    _refuse_what_is_out(plan.compare(archive_destinations(project), releases), tagged)
+    if route.claims is not None and not dry_run:
+        route.claims.end(releases)
+    return [Abandoned(each.name, each.version, each.commit.sha) for each in releases]
+
+
+def _pack(project: Project, commit: Commit, names: Sequence[str]) -> dict[str, ChartRelease]:
     packed = pack_charts(project, project.repository.tree(commit), names)
     packed.raise_first()
-    releases = [ChartRelease(each, commit, is_dev=False) for each in packed.archives.values()]
-    begun = [release for release in releases if claim_name(release) in refs.claims]
-    route = route_to(project, remote, refs)
-    tagged = [release for release in begun if route.tags and route.tags.is_out(release)]
-    _refuse_what_is_out(plan.compare(archive_destinations(project), begun), tagged)
-    if route.claims is not None and not dry_run:
-        route.claims.end(begun)
-    return [Abandoned(r.name, r.version, refs.claims[claim_name(r)]) for r in begun]
+    return {
+        name: ChartRelease(archive, commit, is_dev=False)
+        for name, archive in packed.archives.items()
+    }
+
+
+def _at_claim(project: Project, remote: Remote, name: str, claim: str) -> ChartRelease:
+    """Return the release that was begun: the chart as the claim's commit holds it."""
+    if not project.repository.has(claim):
+        remote.fetch([claim])
+    return _pack(project, project.repository.commit(claim), [name])[name]
 
 
 def _refuse_what_is_out(rows: Sequence[Row[ChartRelease]], tagged: Sequence[ChartRelease]) -> None:
     for row in rows:
         if row.error is not None:
             raise row.error
-        out = [each for each in row.found.values() if each.state is not State.ABSENT or each.sha256]
+        out = [each for each in row.found.values() if _is_of_it(each)]
         if out or row.desired in tagged:
             where = out[0].reference if out else "the tag"
             raise RefusedError(
                 f"{row.desired.title} can't be abandoned, for it is out: {where}",
                 f"Finish it: release-chart {row.desired.name}, with --ref if it is not HEAD.",
             )
+
+
+def _is_of_it(found: Found) -> bool:
+    """Whether the destination holds the begun content; other content is somebody else's."""
+    return found.state is State.SAME or (found.state is State.ABSENT and bool(found.sha256))

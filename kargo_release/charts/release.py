@@ -108,8 +108,11 @@ def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) ->
         audience.done(row, destination)
 
     try:
+        if route.claims is not None:
+            rows = plan.carry_out([route.claims], rows, report)
+            rows = [_at_claimed_commit(row, project) for row in rows]
         rows = [_with_bytes_out(row, route) for row in rows]
-        rows = plan.carry_out([each for each in route.all if each is not route.tags], rows, report)
+        rows = plan.carry_out(route.archives, rows, report)
         if route.tags is not None:
             rows = plan.carry_out([route.tags], _look_again(route, rows), report)
         _end_claims(route, rows)
@@ -183,11 +186,12 @@ def _with_bytes_out(row: Row[ChartRelease], route: Route) -> Row[ChartRelease]:
         return row
     for destination in route.archives:
         found = row.found[destination.name]
-        if found.sha256 and found.sha256 != row.desired.archive.sha256:
-            archive = adopt(row, destination)
-            return replace(row, desired=row.desired.with_archive(archive))
-        if found.sha256:
+        if not found.sha256 or found.state is State.DIFFERENT:  # nothing, or what gives way
+            continue
+        if found.sha256 == row.desired.archive.sha256:
             return row
+        archive = adopt(row, destination)
+        return replace(row, desired=row.desired.with_archive(archive))
     return row
 
 
@@ -216,7 +220,18 @@ def _end_claims(route: Route, rows: Rows) -> None:
     tagged = [row for row in rows if row.error is None and not row.lacks("tag")]
     fresh = [row.desired for row in tagged if row.outcomes["tag"] is Outcome.PUBLISHED]
     stale = route.claims.left_over([row.desired for row in tagged])
-    route.claims.end([*fresh, *(each for each in stale if each not in fresh)])
+    in_vain = [row.desired for row in rows if _is_claimed_in_vain(row, route)]
+    route.claims.end([*fresh, *in_vain, *(each for each in stale if each not in fresh)])
+
+
+def _is_claimed_in_vain(row: Row[ChartRelease], route: Route) -> bool:
+    """Whether we claimed what a destination then refused, with nothing of ours out."""
+    ours = (Outcome.PUBLISHED, Outcome.UNCHANGED)
+    return (
+        isinstance(row.error, RefusedError)
+        and row.outcomes.get("claim") is Outcome.PUBLISHED
+        and not any(row.outcomes[each.name] in ours for each in route.archives)
+    )
 
 
 def _interrupted(told: Mapping[str, Sequence[str]]) -> KargoError:

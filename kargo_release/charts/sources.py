@@ -9,7 +9,7 @@ from kargo_release import yamlfile
 from kargo_release.charts import metadata, packed
 from kargo_release.charts.ignore import IgnoreRules
 from kargo_release.charts.metadata import Metadata
-from kargo_release.errors import InvalidError
+from kargo_release.errors import InvalidError, nearest
 from kargo_release.git.repository import Entry, Tree
 
 CHART_FILE = "Chart.yaml"
@@ -168,14 +168,6 @@ class Sources:
                 "Copy what it names into the chart, or share it through a library chart.",
             )
         return resolved[len(folder) + 1 :]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint at the known name nearest to ``name``, or an empty text."""
-    import difflib
-
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"Perhaps you meant {near[0]}." if near else ""
 
 
 def _by_folder(entries: Iterable[Entry], folder: str) -> dict[str, list[Entry]]:

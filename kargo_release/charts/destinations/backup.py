@@ -8,7 +8,7 @@ from kargo_release.charts import index
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
 from kargo_release.charts.index import Index
-from kargo_release.errors import InvalidError, KargoError, RefusedError
+from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError
 from kargo_release.plan import Answer, Found, Row, State, each, look_up
 
 _CONTENT_TYPE = "application/gzip"
@@ -55,10 +55,13 @@ class BackupDestination:
         """Put each archive, then all that were put into the index, in one change of it."""
         self._store.check_writable()
         answers = each(self._put, rows, self._jobs, done)
-        outcome = zip(rows, answers, strict=True)
-        stored = [row.desired for row, answer in outcome if isinstance(answer, Found)]
+        entries = [
+            index.Entry(row.desired.metadata.helm, answer.sha256, row.desired.created)
+            for row, answer in zip(rows, answers, strict=True)
+            if isinstance(answer, Found)
+        ]
         try:
-            index.update(self._store, [self._entry(release) for release in stored], self._now)
+            index.update(self._store, entries, self._now)
         except KargoError as error:
             return [error if isinstance(answer, Found) else answer for answer in answers]
         return answers
@@ -72,9 +75,6 @@ class BackupDestination:
 
     def _place(self, release: ChartRelease) -> str:
         return self._store.location(release.archive.file_name)
-
-    def _entry(self, release: ChartRelease) -> index.Entry:
-        return index.Entry(release.metadata.helm, release.archive.sha256, release.created)
 
     def _find(self, release: ChartRelease, listed: Index) -> Found:
         key, place = release.archive.file_name, self._place(release)
@@ -99,11 +99,14 @@ class BackupDestination:
 
     def _put(self, row: Row[ChartRelease]) -> Found:
         release, found = row.desired, row.found[self.name]
+        sha256_out = release.archive.sha256
         if found.note != _UNINDEXED:
-            self._store_archive(release, found.mark if found.state is State.DIFFERENT else None)
-        return Found(State.SAME, self._place(release), sha256=release.archive.sha256)
+            etag = found.mark if found.state is State.DIFFERENT else None
+            sha256_out = self._store_archive(release, etag)
+        return Found(State.SAME, self._place(release), sha256=sha256_out)
 
-    def _store_archive(self, release: ChartRelease, etag: str | None) -> None:
+    def _store_archive(self, release: ChartRelease, etag: str | None) -> str:
+        """Store the archive and return the sha256 of what is then out."""
         try:
             self._store.put(
                 release.archive.file_name,
@@ -113,12 +116,16 @@ class BackupDestination:
                 metadata={_METADATA: release.archive.content_digest},
             )
         except LostRaceError:
-            self._accept_theirs(release)
+            return self._theirs(release)
+        return release.archive.sha256
 
-    def _accept_theirs(self, release: ChartRelease) -> None:
-        """Return when the archive that somebody else stored meanwhile is ours, byte for byte."""
-        if sha256(self.fetch(release)).hexdigest() != release.archive.sha256:
-            raise RefusedError(
-                f"{self._place(release)} was written by somebody else meanwhile",
-                "Run it again: it compares with what is there now.",
-            )
+    def _theirs(self, release: ChartRelease) -> str:
+        """Return the sha256 of what somebody else stored meanwhile, if it is the same chart."""
+        data = self.fetch(release)
+        if compare(release, data, self._place(release)) is State.SAME:
+            return sha256(data).hexdigest()
+        kind = FailedError if release.is_dev else RefusedError
+        raise kind(
+            f"{self._place(release)} was written by somebody else meanwhile",
+            "Run it again: it compares with what is there now.",
+        )

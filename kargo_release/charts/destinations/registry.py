@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from kargo_release.charts.desired import ARCHIVE_MEDIA_TYPE, CONTENT_DIGEST, ChartRelease
 from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
-from kargo_release.errors import InvalidError
+from kargo_release.errors import InvalidError, RefusedError
 from kargo_release.oci.artifact import Manifest, Store
 from kargo_release.plan import Answer, Found, Row, State, each, look_up
 
@@ -56,9 +56,15 @@ class RegistryDestination:
 
     def _publish(self, row: Row[ChartRelease]) -> Found:
         release = row.desired
-        digest = self._store.push(
-            release.name, release.oci_tag, release.artifact, replace=release.is_dev
-        )
+        try:
+            digest = self._store.push(
+                release.name, release.oci_tag, release.artifact, replace=release.is_dev
+            )
+        except RefusedError:
+            found = self._find(release)  # a helper may have pushed the same, deflated otherwise
+            if found.state is State.SAME:
+                return found
+            raise
         reference = row.found[self.name].reference
         return Found(State.SAME, reference, digest=digest, sha256=release.archive.sha256)
 
