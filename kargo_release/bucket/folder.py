@@ -37,14 +37,16 @@ class FolderStore:
 
     Args:
         folder: Where the objects are; made with its parents at the first write.
+        called: How references name the folder; by its path when empty.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, called: str = "") -> None:
         self._folder = folder
+        self._called = called or str(folder)
 
     def location(self, key: str) -> str:
         """Return the path of the object."""
-        return str(self._path(key))
+        return f"{self._called}/{checked_key(key)}"
 
     def head(self, key: str) -> Stored | None:
         """Return the state of the object, or None; its bytes are read to know their etag.

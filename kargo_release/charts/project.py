@@ -65,7 +65,7 @@ class Project:
         if settings.registry is None or settings.is_local:
             from kargo_release.oci.layout import Layouts
 
-            return Layouts(self._local_folder() / "registry")
+            return Layouts(self._local_folder() / "registry", f"{LOCAL_FOLDER}/registry")
         from kargo_release.oci.registry import Registry
 
         return Registry(
@@ -80,10 +80,11 @@ class Project:
 
         backup = self.settings.backup
         if backup is None:
+            folder = self._local_folder() / "backup"
             local = self.settings.is_local
-            return FolderStore(self._local_folder() / "backup") if local else None
+            return FolderStore(folder, f"{LOCAL_FOLDER}/backup") if local else None
         if not backup.startswith("s3://"):
-            return FolderStore(self.repository.root / Path(backup).expanduser())
+            return FolderStore(self.repository.root / Path(backup).expanduser(), backup)
         from kargo_release.bucket.s3 import S3Store
 
         s3 = self.settings.s3

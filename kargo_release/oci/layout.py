@@ -41,14 +41,17 @@ class Layouts:
 
     Args:
         folder: Where the layouts are; made when something is stored.
+        called: How references name the folder; by its path when empty.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, called: str = "") -> None:
         self._folder = folder
+        self._called = called or str(folder)
 
     def reference(self, repository: str, tag: str) -> str:
         """Return how a person names the artifact: ``.kargo/registry/kano:1.4.0``."""
-        return f"{self._layout(repository)}{'@' if is_digest(tag) else ':'}{tag}"
+        name = self._layout(repository).name
+        return f"{self._called}/{name}{'@' if is_digest(tag) else ':'}{tag}"
 
     def manifest(self, repository: str, tag: str) -> Manifest | None:
         """Return the manifest that ``tag`` (or a digest) names, or None when there is none.

@@ -90,13 +90,16 @@ def _broken(name: str, error: KargoError | None) -> dict[str, Any]:
 
 def release_table(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]) -> str:
     """Return what became of each chart at each destination, and where it is now."""
-    lines = [_release_line(row) for row in sorted(rows, key=lambda row: row.desired.name)]
-    lines += [[name, "", "", "", "", error.message] for name, error in sorted(errors.items())]
-    return table(("chart", "version", "registry", "backup", "tag", "where"), lines)
+    columns = list(dict.fromkeys(name for row in rows for name in row.found if name != "claim"))
+    ordered = sorted(rows, key=lambda row: row.desired.name)
+    lines = [_release_line(row, columns) for row in ordered]
+    blank = [""] * (len(columns) + 1)
+    lines += [[name, *blank, error.message] for name, error in sorted(errors.items())]
+    return table(("chart", "version", *columns, "where"), lines)
 
 
-def _release_line(row: Row[ChartRelease]) -> list[str]:
-    outcomes = [str(row.outcomes.get(name, "none")) for name in ("registry", "backup", "tag")]
+def _release_line(row: Row[ChartRelease], columns: Sequence[str]) -> list[str]:
+    outcomes = [str(row.outcomes.get(name, "unknown")) for name in columns]
     where = row.error.message if row.error else row.found["registry"].reference
     return [row.desired.name, row.desired.version, *outcomes, where]
 
