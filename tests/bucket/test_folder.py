@@ -296,9 +296,9 @@ import sys
 from pathlib import Path
 from kargo_release.bucket.folder import FolderStore
 store, number = FolderStore(Path(sys.argv[1])), 0
-print("ready", flush=True)
 while True:
     number += 1
+    print(number, flush=True)
     store.put(f"k{number}", b"x" * 50_000, if_match=None, content_type="text/plain")
     state = store.head("k")
     store.put("k", bytes([number % 256]) * 50_000, if_match=state and state.etag,
@@ -308,8 +308,9 @@ while True:
         command = [sys.executable, "-c", script, str(folder / str(round_))]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
-            process.stdout.readline()
-            threading.Event().wait(0.002 + 0.003 * round_)
+            for _ in range(2 + round_):
+                process.stdout.readline()
+            threading.Event().wait(0.0003 * round_)
             process.kill()
     written = [each for each in folder.glob("*/*") if not each.name.startswith(".")]
     assert written
