@@ -51,9 +51,10 @@ def release_dev_charts(
     packed = _pack(project, commit, names)
     route = Route(None, archive_destinations(project), None)
     releases = [ChartRelease(each, commit, is_dev=True) for each in packed.archives.values()]
+    audience.waits(f"comparing {len(releases)} with what is out")
     rows = plan.compare(route.all, releases)
     audience.planned(rows)
-    rows = check_with_helm(rows, project, audience.checking)
+    rows = check_with_helm(rows, project, audience.waits)
     if not dry_run:
         rows = carry_out(project, route, rows, audience)
     return DevRelease(rows, dict(packed.errors))

@@ -1,7 +1,7 @@
 """What is out of each chart: the plan of all of them, with the last release and what was begun."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kargo_release import plan, versions
@@ -34,8 +34,12 @@ class Chart:
     begun: Version | None
 
 
-def take_inventory(project: Project) -> list[Chart]:
+def take_inventory(project: Project, waits: Callable[[str], None]) -> list[Chart]:
     """Return every chart of HEAD, compared with what is out.
+
+    Args:
+        project: Where the charts are.
+        waits: Told what may take a while.
 
     Raises:
         FailedError: A destination can't be asked.
@@ -46,6 +50,7 @@ def take_inventory(project: Project) -> list[Chart]:
     commit = project.repository.commit()
     packed = pack_charts(project, project.repository.tree(commit), None)
     releases = [ChartRelease(each, commit, is_dev=False) for each in packed.archives.values()]
+    waits(f"comparing {len(releases)} with what is out")
     rows = plan.compare(route_to(project, remote, refs).all, releases)
     known = {row.desired.name: _told(row) for row in rows}
     tags = project.repository.local_tags() if remote is None else refs.tagged

@@ -13,14 +13,14 @@ _SHOWN = 3  # messages that an error repeats
 
 
 def check_with_helm(
-    rows: list[Row[ChartRelease]], project: Project, checking: Callable[[int], None]
+    rows: list[Row[ChartRelease]], project: Project, waits: Callable[[str], None]
 ) -> list[Row[ChartRelease]]:
     """Return the rows, those with an error whose chart Helm does not lint or render.
 
     Args:
         rows: Charts that are out everywhere are not checked again.
         project: Its settings say which Helm.
-        checking: Told how many charts are checked, as it begins.
+        waits: Told how many charts are checked, as it begins.
 
     Raises:
         RefusedError: There is no Helm.
@@ -29,7 +29,7 @@ def check_with_helm(
     todo = [row for row in rows if row.error is None and not row.is_complete]
     if not todo:
         return rows
-    checking(len(todo))
+    waits(f"checking {len(todo)} with Helm")
     charts = [
         PackedChart(row.desired.name, row.desired.archive.tgz, row.desired.metadata.is_library)
         for row in todo

@@ -29,12 +29,12 @@ Rows = list[Row[ChartRelease]]
 class Audience(Protocol):
     """Who is told how a release goes."""
 
-    def planned(self, rows: Rows) -> None:
-        """Be told the plan, before anything is changed."""
+    def waits(self, what: str) -> None:
+        """Be told what is being done that may take a while: ``reading the Git remote``."""
         ...
 
-    def checking(self, count: int) -> None:
-        """Be told that Helm is asked about ``count`` charts."""
+    def planned(self, rows: Rows) -> None:
+        """Be told the plan, before anything is changed."""
         ...
 
     def done(self, row: Row[ChartRelease], destination: str) -> None:
@@ -85,13 +85,14 @@ def release_charts(
     packed = _pack(project, commit, names)
     if ref is None:
         guards.check_committed(project.repository, list(packed.charts.values()))
-    route = _route(project, commit)
+    route = _route(project, commit, audience)
     releases = [ChartRelease(each, commit, is_dev=False) for each in packed.archives.values()]
+    audience.waits(f"comparing {len(releases)} with what is out")
     rows = [_at_claimed_commit(row, project) for row in plan.compare(route.all, releases)]
     rows = [_refuse_difference(row) for row in rows]
     audience.planned(rows)
     if not _has_errors(rows):
-        rows = check_with_helm(rows, project, audience.checking)
+        rows = check_with_helm(rows, project, audience.waits)
     if dry_run or _has_errors(rows):
         return rows
     return carry_out(project, route, rows, audience)
@@ -114,6 +115,7 @@ def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) ->
         rows = [_with_bytes_out(row, route) for row in rows]
         rows = plan.carry_out(route.archives, rows, report)
         if route.tags is not None:
+            audience.waits("looking again at what is out, before the tag")
             rows = plan.carry_out([route.tags], _look_again(route, rows), report)
         _end_claims(route, rows)
     except KeyboardInterrupt:
@@ -127,11 +129,13 @@ def _pack(project: Project, commit: Commit, names: Sequence[str]) -> Packed:
     return packed
 
 
-def _route(project: Project, commit: Commit) -> Route:
+def _route(project: Project, commit: Commit, audience: Audience) -> Route:
     remote = project.remote
-    refs = RemoteRefs() if remote is None else remote.refs()
-    if remote is not None:
-        guards.check_upstream(project.repository, remote, refs, commit, project.settings)
+    if remote is None:
+        return route_to(project, None, RemoteRefs())
+    audience.waits(f"reading the Git remote {remote.name}")
+    refs = remote.refs()
+    guards.check_upstream(project.repository, remote, refs, commit, project.settings)
     return route_to(project, remote, refs)
 
 

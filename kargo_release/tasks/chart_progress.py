@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Self
 
 from kargo_release.charts.desired import ChartRelease
-from kargo_release.console import Console, table
+from kargo_release.console import Console, Painted, table
 from kargo_release.plan import Outcome, Row
 
 _COLOURS = {
@@ -26,6 +27,12 @@ class ReleaseProgress:
         self._done = 0
         self._steps = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._console.settle()
+
     def planned(self, rows: Sequence[Row[ChartRelease]]) -> None:
         """Show what is out and what is not; only what is missing when there are many charts."""
         todo = [row for row in rows if not row.is_complete]
@@ -37,21 +44,24 @@ class ReleaseProgress:
         lines = [_line(row, columns) for row in todo]
         with self._console.group(f"Plan: {_charts(len(todo))} of {len(rows)} to release"):
             self._console.say(table(("chart", "version", *columns), lines))
-            self._console.say("") if "backup" in columns else self._console.say("no backup is set")
+            self._console.say("" if "backup" in columns else "no backup is set")
 
-    def checking(self, count: int) -> None:
-        """Say that Helm works: the longest time without anything else to see."""
-        self._console.pass_by(f"checking {_charts(count)} with Helm")
+    def waits(self, what: str) -> None:
+        """Show what is being done, until there is something else to show."""
+        self._console.pass_by(f"{what}…")
 
     def done(self, row: Row[ChartRelease], destination: str) -> None:
         """Show how a chart fared at a destination."""
         outcome = row.outcomes[destination]
-        word = self._console.paint(str(outcome), _COLOURS[outcome])
         with self._lock:
             self._done += 1
             step = f"[{self._done}/{self._steps}]"
         where = row.error.message if row.error else row.found[destination].reference
-        self._console.say(f"{step} {row.desired.title}  {destination} {word}  {where}")
+        self._console.say(
+            f"{step} {row.desired.title}  {destination} ",
+            Painted(str(outcome), _COLOURS[outcome]),
+            f"  {where}",
+        )
 
 
 def _charts(count: int) -> str:

@@ -29,10 +29,11 @@ def release_chart(
     """
     from kargo_release.charts.release import release_charts
 
-    project, progress = _project(), _progress()
+    project = _project()
     if abandon:
         return _abandon(project, names, ref, dry_run=dry_run)
-    rows = release_charts(project, names, ref or None, progress, dry_run=dry_run)
+    with _progress() as progress:
+        rows = release_charts(project, names, ref or None, progress, dry_run=dry_run)
     return _released(rows, {})
 
 
@@ -46,7 +47,8 @@ def release_dev_chart(names: tuple[str, ...], dry_run: bool = False) -> Reply:
     """
     from kargo_release.charts.development import release_dev_charts
 
-    released = release_dev_charts(_project(), names, _progress(), dry_run=dry_run)
+    with _progress() as progress:
+        released = release_dev_charts(_project(), names, progress, dry_run=dry_run)
     return _released(released.rows, released.errors)
 
 
@@ -75,7 +77,8 @@ def list_charts() -> Reply:
     from kargo_release.charts.inventory import take_inventory
     from kargo_release.tasks import chart_documents
 
-    charts = take_inventory(_project())
+    with _progress() as progress:
+        charts = take_inventory(_project(), progress.waits)
     errors = {chart.name: chart.error for chart in charts if chart.error}
     _console_errors(errors)
     return Reply(
