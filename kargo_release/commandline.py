@@ -162,7 +162,7 @@ def command(usage: str = "", /, **options: str) -> Callable[[Callable[..., Reply
 
 def tell(error: KargoError, command: str | None, *, as_json: bool) -> None:
     """Print ``error`` on stderr, and with ``as_json`` its document on stdout."""
-    _write(f"error: {_printable(str(error))}", sys.stderr)
+    _write(f"error: {error}", sys.stderr)
     if as_json:
         _write(_document(command, error.exit_code, {"error": error.document()}), sys.stdout)
 
@@ -229,14 +229,6 @@ def _write(text: str, stream: TextIO) -> None:
         # File names may hold what the stream's encoding has not.
         encoding = stream.encoding or "utf-8"
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
-
-
-def _printable(text: str) -> str:
-    """Return ``text`` without the control characters by which a server could steer a terminal."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def _names(context: ParserContext | None) -> Names | None:

@@ -6,10 +6,21 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TextIO
+
+from kargo_release.errors import printable
 
 _COLOURS = {"good": "32", "bad": "31", "quiet": "2", "strong": "1"}
 _GAP = "  "
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A text, and its colour where colours are shown: good, bad, quiet or strong."""
+
+    text: str
+    colour: str
 
 
 class Console:
@@ -32,11 +43,12 @@ class Console:
         self._lock = threading.Lock()
         self._passing = ""
 
-    def say(self, text: str) -> None:
-        """Print one or more lines; threads may do so at once."""
+    def say(self, *parts: str | Painted) -> None:
+        """Print one or more lines, given in parts; threads may do so at once."""
+        text = "".join(map(self._shown, parts))
         with self._lock:
             self._erase()
-            for line in text.splitlines() or [""]:
+            for line in text.split("\n"):
                 self._write(self._harmless(line) + "\n")
             self._stream.flush()
 
@@ -47,7 +59,7 @@ class Console:
             return
         with self._lock:
             self._erase()
-            self._write(self.paint(text, "quiet"))
+            self._write(self._shown(Painted(text, "quiet")))
             self._passing = text
             self._stream.flush()
 
@@ -57,15 +69,11 @@ class Console:
             self._erase()
             self._stream.flush()
 
-    def paint(self, text: str, colour: str) -> str:
-        """Return the text in a colour (good, bad, quiet, strong) where colours are shown."""
-        return f"\033[{_COLOURS[colour]}m{text}\033[0m" if self._coloured else text
-
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
         """Put what is said meanwhile into a group of GitHub Actions' log; else under a title."""
         if not self._in_github:
-            self.say(self.paint(title, "strong"))
+            self.say(Painted(title, "strong"))
             yield
             return
         self._command(f"::group::{title}")
@@ -76,7 +84,7 @@ class Console:
 
     def _command(self, text: str) -> None:
         with self._lock:
-            self._write(f"{' '.join(text.splitlines())}\n")
+            self._write(f"{printable(text)}\n")
             self._stream.flush()
 
     def _erase(self) -> None:
@@ -88,15 +96,24 @@ class Console:
         encoding = self._stream.encoding or "utf-8"
         self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
+    def _shown(self, part: str | Painted) -> str:
+        if isinstance(part, str):
+            return "\n".join(map(printable, part.splitlines()))
+        text = printable(part.text)
+        return f"\033[{_COLOURS[part.colour]}m{text}\033[0m" if self._coloured else text
+
     def _harmless(self, line: str) -> str:
-        """Return the line unable to steer the terminal or to be a command of the workflow."""
-        shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
-        return f" {shown}" if self._in_github and shown.lstrip().startswith("::") else shown
+        """Return the line unable to be a command of the workflow, whose runner skips spaces.
+
+        Source: actions/runner ``src/Runner.Common/ActionCommand.cs`` (TryParseV2).
+        """
+        is_command = self._in_github and line.lstrip().startswith("::")
+        return line.replace("::", ": :", 1) if is_command else line
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return the rows in columns under the header, each as wide as its widest cell."""
-    lines = [[cell.upper() for cell in header], *rows]
+    lines = [[cell.upper() for cell in header], *([*map(printable, row)] for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         _GAP.join(

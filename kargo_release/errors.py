@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-_URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+_URL_PASSWORD = re.compile(r"(?<=://)[^/\s]+@")
 
 
 class KargoError(Exception):
@@ -15,15 +15,16 @@ class KargoError(Exception):
         message: What happened, in one line.
         remedy: What to do about it, in one line; empty when there is nothing to do.
 
-    Passwords in URLs are removed from both texts, whoever wrote them.
+    Both texts may hold what a server, a file's name or a chart says: passwords in URLs are removed,
+    lines joined, and what steers a terminal is shown instead of obeyed.
     """
 
     kind: ClassVar[str] = "failed"
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, remedy: str = "") -> None:
-        self.message = redact(message)
-        self.remedy = redact(remedy)
+        self.message = _one_line(redact(message))
+        self.remedy = _one_line(redact(remedy))
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -70,6 +71,20 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return the hint at the known word nearest to ``word``; empty when none is near."""
     near = difflib.get_close_matches(word, sorted(known), n=1)
     return f"Perhaps you meant {near[0]}." if near else ""
+
+
+def printable(text: str) -> str:
+    """Return a line without what steers a terminal, or is a command to GitHub's runner anywhere.
+
+    Source of the latter: actions/runner ``src/Runner.Common/ActionCommand.cs`` (TryParse).
+    """
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(shown).replace("##[", "## [")
+
+
+def _one_line(text: str) -> str:
+    lines = (line.strip() for line in text.splitlines())
+    return printable(" ".join(line for line in lines if line))
 
 
 def redact(text: str) -> str:
