@@ -11,8 +11,13 @@ from kargo_release.errors import InvalidError
 SIZE_LIMIT = 1024 * 1024
 _NODE_LIMIT = 100_000
 _DEPTH_LIMIT = 100
+_NUMBER_LIMIT = 100  # characters; making numbers of longer ones takes time by the square
 _BOM = b"\xef\xbb\xbf"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# What JSON has too, and merge keys: Helm turns YAML into JSON before it reads it.
+_KINDS = ("str", "bool", "null", "map", "seq", "merge")
+_TAGS = (*_NUMBERS, *(f"tag:yaml.org,2002:{kind}" for kind in _KINDS))
 _BaseLoader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -34,16 +39,20 @@ def read(data: bytes, source: str) -> Any:
         source: How messages name the file.
 
     Raises:
-        InvalidError: Not UTF-8, not one YAML document, over 1 MiB, a key given twice, nested
-            over 100 deep, or aliases that stand for over 100,000 nodes.
+        InvalidError: Not UTF-8, not one YAML document, over 1 MiB, a key given twice, a tag
+            that JSON has no kind for, nested over 100 deep, or over 100,000 nodes, aliases
+            written out.
     """
     node = _compose(data, source)
     if node is None:
         return None
     try:
         return _Loader("").construct_document(node)
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.YAMLError as error:
         raise InvalidError(f"{source} can't be read: {_reason(error)}", "Mend the YAML.") from None
+    except (ValueError, LookupError):  # PyYAML's own, of `!!bool maybe` and `!!int ""`
+        message = f"{source} holds a value that is not of the kind its tag says"
+        raise InvalidError(message, "Remove the tag, the word after `!!`.") from None
 
 
 def read_mapping(data: bytes, source: str) -> dict[str, Any]:
@@ -70,8 +79,24 @@ def replace_scalar(data: bytes, key: str, value: str, source: str) -> bytes:
     The value is written in double quotes unless it reads as the same text without them.
 
     Raises:
-        InvalidError: The document can't be read, or has no such scalar.
+        InvalidError: The document can't be read, has no such scalar, or one that can't be
+            replaced without a change elsewhere.
     """
+    replaced = _replaced(data, key, value, source)
+    wanted = {**read_mapping(data, source), key: value}
+    try:
+        is_alone = read_mapping(replaced, source) == wanted
+    except InvalidError:
+        is_alone = False
+    if not is_alone:
+        raise InvalidError(
+            f"{source}: `{key}` can't be changed without changing more",
+            f"Write it on one line, without an anchor or alias: `{key}: …`.",
+        )
+    return replaced
+
+
+def _replaced(data: bytes, key: str, value: str, source: str) -> bytes:
     node = _compose(data, source)
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     for name, scalar in pairs:
@@ -94,7 +119,7 @@ def _compose(data: bytes, source: str) -> yaml.Node | None:
         raise InvalidError(f"{source} is {size}, over the limit of 1 MiB", "Make it smaller.")
     try:
         text = data.removeprefix(_BOM).decode()
-        _check_depth(text, source)
+        _check_size(text, source)
         node: yaml.Node | None = _Loader(text).get_single_node()
     except UnicodeDecodeError:
         raise InvalidError(f"{source} is not UTF-8 text", "Save it as UTF-8.") from None
@@ -105,16 +130,21 @@ def _compose(data: bytes, source: str) -> yaml.Node | None:
     return node
 
 
-def _check_depth(text: str, source: str) -> None:
-    """Raise InvalidError for deep nesting: composing recurses in C, and would crash Python."""
+def _check_size(text: str, source: str) -> None:
+    """Raise InvalidError before nodes are made of what is too deep or too much.
+
+    Composing recurses in C, and would crash Python.
+    """
     depth = 0
-    for event in yaml.parse(text, _Loader):
+    for count, event in enumerate(yaml.parse(text, _Loader)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _DEPTH_LIMIT:
             raise InvalidError(f"{source} is nested over {_DEPTH_LIMIT} deep", "Mend the YAML.")
+        if count > _NODE_LIMIT:
+            raise InvalidError(f"{source} holds over {_NODE_LIMIT:,} values", "Make it smaller.")
 
 
 def _reason(error: Exception) -> str:
@@ -134,6 +164,7 @@ class _Measure:
     def measure(self, node: yaml.Node) -> int:
         if id(node) in self._sizes:
             return self._known(node)
+        self._check_kind(node)
         self._sizes[id(node)] = None
         size = 1 + sum(map(self.measure, self._children(node)))
         if size > _NODE_LIMIT:
@@ -146,6 +177,13 @@ class _Measure:
         if size is None:
             raise self._refuse(node, "an alias that contains itself")
         return size
+
+    def _check_kind(self, node: yaml.Node) -> None:
+        if node.tag not in _TAGS:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            raise self._refuse(node, f"the tag {tag[:80]}, which is not supported")
+        if node.tag in _NUMBERS and len(node.value) > _NUMBER_LIMIT:
+            raise self._refuse(node, f"a number of over {_NUMBER_LIMIT} digits; quote it if a text")
 
     def _children(self, node: yaml.Node) -> Iterator[yaml.Node]:
         if isinstance(node, yaml.SequenceNode):
