@@ -1,6 +1,6 @@
 """A clone: what its commits and its working tree hold, and its tags."""
 
-import os
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import git
 
 _NEUTRAL_IDENTITY = "kargo-release <kargo-release@localhost>"
+_GRACE = 5  # seconds that a Git asked to end has for it
 _LINK, _SUBMODULE = "120000", "160000"
 _SETTINGS = ("-c", "core.quotePath=false", "-c", "core.safecrlf=false", "-c", "gc.auto=0")
 
@@ -146,10 +147,12 @@ class Repository:
 
         Raises:
             InvalidError: There is no such commit, or none at all yet.
+            RefusedError: The repository is another user's.
         """
-        sha = self._try(
-            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
-        )
+        asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
+        status, output, said = self.execute(asked)
+        sha = output.decode().strip() if status == 0 else None
+        self._check_trusted(said)
         if sha is None and ref == "HEAD":
             raise InvalidError("the repository has no commit yet", "Commit the charts first.")
         if sha is None:
@@ -159,6 +162,13 @@ class Repository:
         shown = self.run(["show", "--no-patch", "--no-show-signature", "--format=%H %ct", sha])
         name, time = shown.decode().split()
         return Commit(name, int(time))
+
+    def _check_trusted(self, said: str) -> None:
+        if "dubious ownership" in said:
+            raise RefusedError(
+                f"Git does not trust {self.root}, for it belongs to somebody else",
+                f"git config --global --add safe.directory {self.root}",
+            )
 
     def tree(self, commit: Commit) -> Tree:
         """Return the files of a commit."""
@@ -306,18 +316,36 @@ class Repository:
         with tempfile.TemporaryFile() as source:
             source.write(stdin)
             source.seek(0)
-            result: Any = self._commands.execute(
+            process: Any = self._commands.execute(
                 ["git", *_SETTINGS, *arguments],
                 istream=source,
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                kill_after_timeout=None if os.name == "nt" else limit,
+                as_process=True,
                 env={**_ENVIRONMENT, **(environment or {})},
             )
-        status, output, said = result
-        return status, output, said if isinstance(said, str) else said.decode(errors="replace")
+        return _ended(process, limit)
+
+
+def _ended(process: Any, limit: float | None) -> tuple[int, bytes, str]:
+    """Wait for Git. GitPython's own limit is a timer that outlives an interrupt, and then waits."""
+    try:
+        output, said = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        _stop(process)
+        return -1, b"", f"fatal: no answer within {limit:g} seconds"
+    except BaseException:
+        _stop(process)
+        raise
+    return process.returncode, output, said.decode(errors="replace")
+
+
+def _stop(process: Any) -> None:
+    """End Git, by force where it does not obey; it stops its own children when it is asked to."""
+    process.terminate()
+    try:
+        process.communicate(timeout=_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def last_words(said: str) -> str:
