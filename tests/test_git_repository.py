@@ -177,10 +177,12 @@ def test_reads_the_working_tree_of_a_linked_worktree(local: Sandbox, tmp_path: P
     assert blob == b"greeting: linked\n"
 
 
-@pytest.mark.parametrize("name", ["with:colon", '"quoted"', "with space", "ünï"])
+@pytest.mark.parametrize("name", ["with:colon", 'with"quote', "with\\backslash", "ünï code"])
 def test_reads_the_working_tree_below_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
     sandbox = Sandbox.make(tmp_path / name)
     sandbox.write_chart("kano")
+    for path in (sandbox.path / "charts/kano").rglob("*"):
+        os.utime(path, (0, 0))  # old enough that Git trusts its index, and reads no file again
     sandbox.commit()
     sandbox.write("charts/kano/values.yaml", "greeting: changed\n")
 

@@ -196,7 +196,7 @@ class Repository:
         return {
             "GIT_INDEX_FILE": str(scratch / "index"),
             "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._git_path("objects")),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(self._git_path("objects")),
         }
 
     def _git_path(self, name: str) -> Path:
@@ -323,6 +323,12 @@ class Repository:
                 env={**_ENVIRONMENT, **(environment or {})},
             )
         return _ended(process, limit)
+
+
+def _quoted(path: Path) -> str:
+    """Return the path as one member of a list of paths (gitglossary, alternate object database)."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _ended(process: Any, limit: float | None) -> tuple[int, bytes, str]:
