@@ -153,9 +153,9 @@ class Sandbox:
     def start(
         self, *words: str, environ: Mapping[str, str] | None = None
     ) -> "subprocess.Popen[str]":
-        """Start ``kargo-release`` as a process of its own."""
+        """Start ``kargo-release`` as a process of its own; hooks find its id in RELEASER_PID."""
         return subprocess.Popen(
-            [str(PROGRAM), *words],
+            ["sh", "-c", 'RELEASER_PID=$$ exec "$0" "$@"', str(PROGRAM), *words],
             cwd=self.path,
             env={**os.environ, **self.environ, **(environ or {})},
             stdin=subprocess.DEVNULL,
