@@ -1,6 +1,7 @@
 """The charts of one tree of the repository: what each folder holds, before it is packed."""
 
 import posixpath
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -109,31 +110,33 @@ class Sources:
 
     def _read(self, folder: str) -> ChartSource:
         entries = {entry.path[len(folder) + 1 :]: entry for entry in self._folders[folder]}
-        chart_file = entries.get(CHART_FILE)
-        if chart_file is None:
+        if not entries:
+            raise InvalidError(f"there is no folder {folder}/ with files", "Look at its name.")
+        if CHART_FILE not in entries:
             raise InvalidError(f"{folder}/ has no {CHART_FILE}", "Write one, or remove the folder.")
-        about = metadata.read(self._text(chart_file), chart_file.path)
+        about = metadata.read(self._text(entries[CHART_FILE]), entries[CHART_FILE].path)
         _check_name(about, folder)
         rules = self._rules(entries.get(_IGNORE_FILE))
         files = {path: entries[path] for path in rules.kept(entries)}
         files = self._without_links(folder, files, entries)
         files = {path: files[path] for path in rules.kept(files)}
-        _check_files(files)
+        _check_files(folder, files)
         return ChartSource(folder, about, files, rules)
 
     def _text(self, entry: Entry) -> bytes:
-        if entry.size > yamlfile.SIZE_LIMIT or entry.oid not in self._small:
+        kind = "a symbolic link" if entry.is_link else f"{entry.size / yamlfile.SIZE_LIMIT:.1f} MiB"
+        if entry.is_link or entry.oid not in self._small:
             raise InvalidError(
-                f"{entry.path} is {entry.size / yamlfile.SIZE_LIMIT:.1f} MiB or no plain file",
-                "It must be a plain file of at most 1 MiB.",
+                f"{entry.path} is {kind}", "It must be a plain file of at most 1 MiB."
             )
         return self._small[entry.oid]
 
     def _rules(self, ignore_file: Entry | None) -> IgnoreRules:
         if ignore_file is None:
             return IgnoreRules.parse("")
+        text = self._text(ignore_file).decode(errors="surrogateescape")
         try:
-            return IgnoreRules.parse(self._text(ignore_file).decode(errors="surrogateescape"))
+            return IgnoreRules.parse(text)
         except InvalidError as error:
             raise InvalidError(f"{ignore_file.path}: {error.message}", error.remedy) from None
 
@@ -142,20 +145,21 @@ class Sources:
     ) -> dict[str, Entry]:
         """Return the files with each symbolic link replaced by what it stands for."""
         plain: dict[str, Entry] = {}
+        paths = sorted(entries)
         waiting = [(path, entry, 0) for path, entry in files.items()]
         while waiting:
             path, entry, hops = waiting.pop()
             if not entry.is_link:
                 plain[path] = replace(entry, path=f"{folder}/{path}")
                 continue
-            target = self._target(folder, entry)
-            found = _below(target, entries)
-            if not found or hops >= _MOST_LINKS or len(waiting) > packed.MAX_FILES:
+            packed.check_total(len(plain) + len(waiting), 0)
+            found = _below(self._target(folder, entry), paths)
+            if not found or hops >= _MOST_LINKS:
                 raise InvalidError(
                     f"{entry.path} is a symbolic link that leads nowhere",
                     "Let it name a file or a folder of the same chart.",
                 )
-            waiting += [(path + rest, each, hops + 1) for rest, each in found.items()]
+            waiting += [(path + rest, entries[each], hops + 1) for rest, each in found.items()]
         return plain
 
     def _target(self, folder: str, link: Entry) -> str:
@@ -179,12 +183,18 @@ def _by_folder(entries: Iterable[Entry], folder: str) -> dict[str, list[Entry]]:
     return folders
 
 
-def _below(target: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Return the file called ``target``, or those of the folder, by the rest of their path."""
-    if target in entries:
-        return {"": entries[target]}
-    prefix = f"{target}/"
-    return {path[len(target) :]: each for path, each in entries.items() if path.startswith(prefix)}
+def _below(target: str, paths: Sequence[str]) -> dict[str, str]:
+    """Return the path ``target``, or those of the files in it, by what follows ``target``.
+
+    Args:
+        target: A file or a folder.
+        paths: Sorted.
+    """
+    start = bisect_left(paths, target)
+    if paths[start : start + 1] == [target]:
+        return {"": target}
+    first, end = bisect_left(paths, f"{target}/"), bisect_left(paths, f"{target}0")
+    return {path[len(target) :]: path for path in paths[first:end]}
 
 
 def _check_name(about: Metadata, folder: str) -> None:
@@ -195,7 +205,12 @@ def _check_name(about: Metadata, folder: str) -> None:
         )
 
 
-def _check_files(files: Mapping[str, Entry]) -> None:
+def _check_files(folder: str, files: Mapping[str, Entry]) -> None:
+    if CHART_FILE not in files:
+        raise InvalidError(
+            f"{folder}/{_IGNORE_FILE} leaves out {CHART_FILE}",
+            "Mend its rules: `!name` leaves out all that is not called name.",
+        )
     for entry in files.values():
         if entry.is_submodule:
             raise InvalidError(
