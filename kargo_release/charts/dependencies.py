@@ -7,6 +7,7 @@ Source of the rules: helm/helm ``internal/resolver/resolver.go`` (Resolve, GetLo
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from kargo_release import versions
 from kargo_release.charts.metadata import Dependency
@@ -14,6 +15,7 @@ from kargo_release.charts.sources import ChartSource, Sources
 from kargo_release.errors import InvalidError
 
 _SCHEME = "file://"
+_MOST_CHARTS = 1000  # packed into one another; ours, so that diamonds on diamonds end
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class ResolvedChart:
 
     source: ChartSource
     dependencies: tuple["ResolvedChart", ...]
+
+    @cached_property
+    def count(self) -> int:
+        """How many charts are packed, itself included, each as often as it is."""
+        return 1 + sum(dependency.count for dependency in self.dependencies)
 
     def every_source(self) -> Iterator[ChartSource]:
         """Yield the chart's own source and those of all its dependencies, at any depth."""
@@ -35,31 +42,52 @@ def resolve(source: ChartSource, sources: Sources) -> ResolvedChart:
 
     Raises:
         InvalidError: A dependency is no chart of this repository, its version is out of the range,
-            it needs itself, or its repository is of another kind.
+            it needs itself or more than a thousand charts, or its repository is of another kind.
     """
-    return _resolve(source, sources, ())
+    return _resolve(source, sources, (), {})
 
 
-def _resolve(source: ChartSource, sources: Sources, path: tuple[str, ...]) -> ResolvedChart:
+def _resolve(
+    source: ChartSource, sources: Sources, path: tuple[str, ...], known: dict[str, ResolvedChart]
+) -> ResolvedChart:
+    """Return the chart resolved; ``path`` leads to it, and ``known`` holds what is done."""
     if source.folder in path:
         names = " → ".join(map(posixpath.basename, (*path, source.folder)))
         raise InvalidError(f"the charts need each other in a circle: {names}", "Break the circle.")
+    if source.folder not in known:
+        dependencies = _dependencies(source, sources, (*path, source.folder), known)
+        known[source.folder] = chart = ResolvedChart(source, dependencies)
+        if chart.count > _MOST_CHARTS:
+            raise InvalidError(
+                f"{source.folder} needs over {_MOST_CHARTS:,} charts, each packed into another",
+                "Let fewer charts depend on the same ones.",
+            )
+    return known[source.folder]
+
+
+def _dependencies(
+    source: ChartSource, sources: Sources, path: tuple[str, ...], known: dict[str, ResolvedChart]
+) -> tuple[ResolvedChart, ...]:
     found: dict[str, ResolvedChart] = {}
     for dependency in source.metadata.dependencies:
         if not dependency.repository:
             _check_vendored(source, dependency)
             continue
         chart = _local(source, dependency, sources)
-        known = found.setdefault(dependency.name, _resolve(chart, sources, (*path, source.folder)))
-        if known.source.folder != chart.folder:
+        other = found.setdefault(dependency.name, _resolve(chart, sources, path, known))
+        if other.source.folder != chart.folder:
             raise _refuse(
                 source, dependency, "is another chart of a name already used", "Rename it."
             )
-    return ResolvedChart(source, tuple(found[name] for name in sorted(found)))
+    return tuple(found[name] for name in sorted(found))
 
 
 def _local(source: ChartSource, dependency: Dependency, sources: Sources) -> ChartSource:
-    chart = sources.at(_folder(source, dependency))
+    folder = _folder(source, dependency)
+    try:
+        chart = sources.at(folder)
+    except InvalidError as error:
+        raise _refuse(source, dependency, f"can't be used: {error.message}", error.remedy) from None
     if chart.name != dependency.name:
         raise _refuse(source, dependency, f"leads to the chart {chart.name}", "Give both one name.")
     if not _admits(source, dependency, chart.metadata.version):
