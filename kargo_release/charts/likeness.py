@@ -8,9 +8,9 @@ from typing import Any
 from kargo_release import yamlfile
 from kargo_release.charts import metadata
 from kargo_release.charts.archive import ChartArchive, expand_subcharts
+from kargo_release.charts.packed import LOCK_FILE, is_of_chart
+from kargo_release.charts.sources import CHART_FILE
 from kargo_release.errors import InvalidError
-
-_CHART, _LOCK = "Chart.yaml", "Chart.lock"
 
 
 def are_alike(ours: ChartArchive, theirs: ChartArchive) -> bool:
@@ -35,7 +35,7 @@ def _contents(archive: ChartArchive) -> dict[str, Any]:
 
 def _content(path: str, data: bytes) -> Any:
     try:
-        if _is_written_anew(path, _CHART):
+        if is_of_chart(path, CHART_FILE):
             return metadata.read(data, path).helm
         if _is_lock(path):
             return {**yamlfile.read_mapping(data, path), "generated": None}
@@ -45,10 +45,4 @@ def _content(path: str, data: bytes) -> Any:
 
 
 def _is_lock(path: str) -> bool:
-    return _is_written_anew(path, _LOCK)
-
-
-def _is_written_anew(path: str, name: str) -> bool:
-    """Whether the path is the file ``name`` of the chart itself or of a subchart at any depth."""
-    *folders, last = path.split("/")
-    return last == name and len(folders) % 2 == 0 and set(folders[::2]) <= {"charts"}
+    return is_of_chart(path, LOCK_FILE)

@@ -66,7 +66,14 @@ def subchart_entry(path: str) -> str | None:
     return path.split("/", 2)[1]
 
 
-_FIRST = ("Chart.yaml", "Chart.lock", "values.yaml", "values.schema.json")
+def is_of_chart(path: str, name: str) -> bool:
+    """Whether the path is the file ``name`` of the chart itself or of a subchart at any depth."""
+    *folders, last = path.split("/")
+    return last == name and len(folders) % 2 == 0 and set(folders[::2]) <= {"charts"}
+
+
+LOCK_FILE = "Chart.lock"
+_FIRST = ("Chart.yaml", LOCK_FILE, "values.yaml", "values.schema.json")
 _TEMPLATES, _OTHERS, _SUBCHARTS = range(len(_FIRST), len(_FIRST) + 3)
 
 

@@ -1,13 +1,13 @@
 """From a chart's sources to its archive."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from kargo_release import yamlfile
 from kargo_release.charts import archive
 from kargo_release.charts.archive import ChartArchive, PackedFile, expand_subcharts
 from kargo_release.charts.dependencies import ResolvedChart
-from kargo_release.charts.packed import subchart_entry
+from kargo_release.charts.packed import LOCK_FILE, is_of_chart, subchart_entry
 from kargo_release.charts.sources import CHART_FILE, ChartSource
 from kargo_release.errors import InvalidError
 
@@ -41,11 +41,30 @@ def _files(chart: ResolvedChart, blobs: Mapping[str, bytes]) -> list[PackedFile]
         if not stands_for(path, replaced)
     ]
     _refuse_requirements(chart.source)
-    files = expand_subcharts(own)
+    files = list(_without_old_locks(expand_subcharts(own)))
     for dependency in chart.dependencies:
         folder = f"charts/{dependency.source.name}"
         files += [PackedFile(f"{folder}/{f.path}", f.data) for f in _files(dependency, blobs)]
     return files
+
+
+def _without_old_locks(files: list[PackedFile]) -> Iterator[PackedFile]:
+    """Yield the files without the Chart.lock of charts of ``apiVersion: v1``, subcharts too.
+
+    Helm packs no lock of those (helm/helm ``pkg/chart/v2/util/save.go``, writeTarContents).
+    """
+    old = {
+        posixpath.dirname(file.path)
+        for file in files
+        if is_of_chart(file.path, CHART_FILE) and _api_version(file) != "v2"
+    }
+    for file in files:
+        if not is_of_chart(file.path, LOCK_FILE) or posixpath.dirname(file.path) not in old:
+            yield file
+
+
+def _api_version(chart_file: PackedFile) -> object:
+    return yamlfile.read_mapping(chart_file.data, chart_file.path).get("apiVersion")
 
 
 def stands_for(path: str, names: set[str]) -> bool:
