@@ -121,9 +121,16 @@ def _text_faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in (*_TEXTS, *_MORE_TEXTS):
         value = document.get(key)
         if isinstance(value, int | float):
-            yield f"{key} is the number {value} to YAML, not a text", f'Quote it: {key}: "…".'
+            kind = "the truth value" if isinstance(value, bool) else "the number"
+            yield f"{key} is {kind} {value} to YAML, not a text", _quoting(key)
         elif value is not None and not isinstance(value, str):
             yield f"{key} is no text", f"Write `{key}: …` with one text."
+
+
+def _quoting(key: str) -> str:
+    if key == "version":
+        return "Write all three numbers: MAJOR.MINOR.PATCH, for example 1.10.0."
+    return f'Quote it: {key}: "…".'
 
 
 def _list_faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

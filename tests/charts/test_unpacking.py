@@ -258,7 +258,7 @@ def test_stops_a_gzip_bomb_while_it_inflates() -> None:
         (b"name: kano\nversion: 1/../..", "no usable version"),
         (b"name: k\nname: k\nversion: 1.0.0", "given twice"),
         (b"{", "not YAML"),
-        (b"[" * 1000, "not YAML"),
+        (b"[" * 1000, "nested over 100 deep"),
     ],
 )
 def test_refuses_a_chart_without_a_plain_name_and_version(text: bytes, message: str) -> None:
