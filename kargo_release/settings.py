@@ -1,5 +1,6 @@
 """The settings: ``kargo-release.yaml`` and the environment, made one frozen value."""
 
+import posixpath
 import re
 import types
 from collections.abc import Iterable, Mapping
@@ -75,14 +76,18 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
     settings: Settings = _fill(Settings(), given, FILE_NAME, "")
     settings = _fill(settings, _from_environment(environ), "the environment", "")
     _check(settings)
-    return settings
+    folders = {key: _folder(key, getattr(settings, key)) for key in ("charts", "images")}
+    return replace(settings, **folders)
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         return {}
+    if not path.is_file():
+        raise UsageError(f"{path} is no file", "Put the settings in a plain file, or remove it.")
+    try:
+        with path.open("rb") as file:
+            data = file.read(yamlfile.SIZE_LIMIT + 1)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}", "Make it readable.") from None
     document = yamlfile.read(data, FILE_NAME)
@@ -189,7 +194,9 @@ _CONVERTERS = {str: _text, bool: _truth, int: _count}
 
 
 def _refuse(source: str, key: str, value: Any, wanted: str) -> Any:
-    shown = repr(value) if len(repr(value)) <= _SHOWN else f"a {type(value).__name__}"
+    shown = "empty" if value is None else repr(value)
+    if len(shown) > _SHOWN:
+        shown = f"{shown[:_SHOWN]}…"
     raise UsageError(f"{source}: `{key}` is {shown}", f"It must be {wanted}.")
 
 
@@ -207,10 +214,15 @@ def _check(settings: Settings) -> None:
         _refuse("settings", "git.tag", settings.git.tag, "a text with {name} and {version} in it")
     if not 1 <= settings.jobs <= _JOBS_LIMIT:
         _refuse("settings", "jobs", settings.jobs, f"from 1 to {_JOBS_LIMIT}")
-    for key in ("charts", "images"):
-        _check_folder(key, getattr(settings, key))
 
 
-def _check_folder(key: str, folder: str) -> None:
-    if folder.startswith("/") or ".." in folder.split("/") or "\\" in folder:
+def _folder(key: str, folder: str) -> str:
+    """Return the folder as Git writes it: ``charts`` for ``./charts/``.
+
+    Raises:
+        UsageError: It is the repository itself, or outside of it.
+    """
+    plain = posixpath.normpath(folder)
+    if plain.startswith(("/", "..")) or plain == "." or "\\" in folder:
         _refuse("settings", key, folder, "a folder inside the repository, with `/` between parts")
+    return plain
