@@ -95,7 +95,8 @@ class Remote:
         """
         leases = [f"--force-with-lease={each.ref}:{each.expected}" for each in pushes]
         refspecs = [f"{each.source}:{each.ref}" for each in pushes]
-        command = ["push", "--porcelain", "--no-verify", *leases, self.name, *refspecs]
+        only = ["--no-verify", "--no-follow-tags", "--no-recurse-submodules"]
+        command = ["push", "--porcelain", *only, *leases, self.name, *refspecs]
         status, output, said = self._repository.execute(command, limit=_TIME_LIMIT)
         results = _push_results(output.decode(errors="replace"))
         if status != 0 and len(results) < len(pushes):
