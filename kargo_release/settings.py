@@ -76,8 +76,8 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
     settings: Settings = _fill(Settings(), given, FILE_NAME, "")
     settings = _fill(settings, _from_environment(environ), "the environment", "")
     _check(settings)
-    folders = {key: _folder(key, getattr(settings, key)) for key in ("charts", "images")}
-    return replace(settings, **folders)
+    charts, images = _folder("charts", settings.charts), _folder("images", settings.images)
+    return replace(settings, charts=charts, images=images)
 
 
 def _read_file(path: Path) -> dict[str, Any]:
