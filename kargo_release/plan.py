@@ -183,10 +183,25 @@ def carry_out(
             i: row for i, row in current.items() if not row.error and row.lacks(destination.name)
         }
         if todo:
-            answers = destination.publish(list(todo.values()), _reporter(report, destination.name))
+            told = _reporter(report, destination.name)
+            answers = _publish(destination, list(todo.values()), told)
             for (index, row), answer in zip(todo.items(), answers, strict=True):
                 current[index] = _after(row, destination.name, answer)
     return list(current.values())
+
+
+def _publish(
+    destination: Destination[Item],
+    rows: Sequence[Row[Item]],
+    done: Callable[[Row[Item], Answer], None],
+) -> Sequence[Answer]:
+    """Return the destination's answers; what fails for all at once is every row's answer."""
+    try:
+        return destination.publish(rows, done)
+    except KargoError as error:
+        for row in rows:
+            done(row, error)
+        return [error] * len(rows)
 
 
 def _reporter(report: Report[Item], destination: str) -> Callable[[Row[Item], Answer], None]:
