@@ -174,7 +174,18 @@ def _dependency(given: Mapping[str, Any]) -> Dependency:
 
 def _in_order(given: Mapping[str, Any], fields: Mapping[str, bool]) -> dict[str, Any]:
     """Return the fields that Helm knows, in its order, those with a value or always written."""
-    return {key: given.get(key) or "" for key, always in fields.items() if always or given.get(key)}
+    return {
+        key: _by_key(value) if key == "import-values" else _cleaned(value)
+        for key, always in fields.items()
+        if (value := given.get(key) or "") or always
+    }
+
+
+def _by_key(value: Any) -> Any:
+    """Return free-form data with the keys of its mappings in order, as Go writes maps."""
+    if isinstance(value, dict):
+        return {key: _by_key(value[key]) for key in sorted(value, key=str)}
+    return list(map(_by_key, value)) if isinstance(value, list) else value
 
 
 def _cleaned(value: Any) -> Any:
@@ -187,6 +198,6 @@ def _cleaned(value: Any) -> Any:
 
 
 def _cleaned_character(character: str) -> str:
-    if character.isspace():
+    if character.isspace() and character not in "\x1c\x1d\x1e\x1f":  # no spaces to Go
         return " "
     return "" if unicodedata.category(character)[0] in "CZ" else character
