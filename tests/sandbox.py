@@ -37,6 +37,23 @@ class Ended:
         """What it printed, which must be one JSON document."""
         return json.loads(self.out)
 
+    @property
+    def chart(self) -> Any:
+        """The only chart of its document."""
+        [chart] = self.document["charts"]
+        return chart
+
+    @property
+    def states(self) -> dict[str, str]:
+        """What became of the only chart at each destination."""
+        return {name: each["state"] for name, each in self.chart["destinations"].items()}
+
+    def tells(self, message: str, remedy: str) -> bool:
+        """Whether it told an error with both texts in it, to persons and, if asked, programs."""
+        error = self.document["error"] if self.out.startswith("{") else None
+        parts = (self.err, self.err) if error is None else (error["message"], error["remedy"])
+        return message in parts[0] and remedy in parts[1] and message in self.err
+
 
 @dataclass
 class Sandbox:
@@ -163,6 +180,13 @@ class Sandbox:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def hook(self, name: str, script: str) -> None:
+        """Give the remote a hook, a shell script."""
+        assert self.remote is not None
+        file = self.remote / "hooks" / name
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
 
     def remote_git(self, *words: str) -> str:
         """Run Git in the remote."""
