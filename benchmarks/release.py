@@ -1,0 +1,173 @@
+"""Measures releases of 67 charts, and start-up: `.venv/bin/python -m benchmarks.release [CASE...]`.
+
+Every time is taken in the same run as what it is compared with; see README.md.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sandbox import PROGRAM
+
+from benchmarks import ROOT, bare, serial_helm
+from benchmarks.bench import DEV_VERSION, Bench, bench, run
+from benchmarks.measure import Comparison, in_turn, machine, report, seconds
+from kargo_release.charts.desired import ChartRelease
+from kargo_release.oci.artifact import MANIFEST_MEDIA_TYPE
+from kargo_release.oci.registry import Registry
+from kargo_release.plan import each
+
+_PATH = "team/helm"  # of our repositories in a registry
+_PREFIX = "helm"  # of our objects in a bucket; the sandbox sets it
+_TURNS = 5
+_QUICK_TURNS = 11  # of what takes a fraction of a second
+
+
+def main() -> None:
+    """Measure the cases that are named, or all; print a table for each."""
+    cases: dict[str, Callable[[Bench], str]] = {
+        "release": release,
+        "push": push,
+        "unchanged": unchanged,
+        "list": start_up,
+    }
+    named = sys.argv[1:] or list(cases)
+    if unknown := set(named) - set(cases):
+        sys.exit(f"error: there is no {', '.join(unknown)}: choose of {', '.join(cases)}")
+    print(f"{machine()}\n")
+    with bench() as given:
+        for name in named:
+            print(cases[name](given), flush=True)
+
+
+def release(given: Bench) -> str:
+    """Compare releases of new development versions with the Helm SDK, one chart after another."""
+    works = {
+        "release-dev-chart": lambda: _release(given, backup=True),
+        "the same without backup": lambda: _release(given, backup=False),
+        "Helm SDK": lambda: _serial_helm(given),
+        "S3, bare": lambda: _bare_backup(given),
+    }
+    comparisons = (
+        Comparison("release-dev-chart / Helm SDK", "release-dev-chart", ("Helm SDK",), 1.0),
+        Comparison("without backup / Helm SDK", "the same without backup", ("Helm SDK",)),
+        Comparison("S3 server's share", "S3, bare", ("release-dev-chart",)),
+    )
+    return report("67 new charts", in_turn(works, _TURNS), comparisons)
+
+
+def push(given: Bench) -> str:
+    """Compare pushes of prepared artifacts with a bare client of the same parallelism."""
+    works = {"Registry.push": lambda: _push(given), "bare": lambda: _bare_push(given)}
+    comparison = Comparison("Registry.push / bare", "Registry.push", ("bare",), 2.0)
+    return report("Push of 67 prepared charts, 8 at a time", in_turn(works, _TURNS), [comparison])
+
+
+def unchanged(given: Bench) -> str:
+    """Compare a release of what is out already with the least that it must do."""
+    with given.registry() as host:
+        _prepare(given, host, backup=True)
+        given.release("published")
+        works = {
+            "release-dev-chart": lambda: seconds(lambda: given.release("unchanged")),
+            "start-up (--list)": lambda: seconds(lambda: run([str(PROGRAM), "--list"], ROOT)),
+            "67 manifests, bare": lambda: _bare_manifests(given, host),
+            "index.yaml, bare": lambda: _bare_index(given),
+        }
+        floor = tuple(works)[1:]
+        comparison = Comparison("release-dev-chart / sum", "release-dev-chart", floor, 2.0)
+        return report("67 unchanged charts", in_turn(works, _QUICK_TURNS), [comparison])
+
+
+def start_up(given: Bench) -> str:
+    """Compare the list of our commands with invoke's own start-up."""
+    empty = next(given.scratch)
+    empty.mkdir()
+    (empty / "tasks.py").touch()
+    words = [str(PROGRAM.parent / "invoke"), "--list"]
+    works = {
+        "invoke --list": lambda: seconds(lambda: run(words, ROOT)),
+        "invoke --list, no tasks": lambda: seconds(lambda: run(words, empty, ends_with=1)),
+    }
+    comparison = Comparison(
+        "invoke --list / no tasks", "invoke --list", ("invoke --list, no tasks",), 1.5
+    )
+    return report("Start-up", in_turn(works, _QUICK_TURNS), [comparison])
+
+
+def _release(given: Bench, *, backup: bool) -> float:
+    with given.registry() as host:
+        _prepare(given, host, backup=backup)
+        return seconds(lambda: given.release("published"))
+
+
+def _prepare(given: Bench, host: str, *, backup: bool) -> None:
+    given.sandbox.environ.clear()
+    given.sandbox.environ["KARGO_RELEASE_REGISTRY"] = f"oci://{host}/{_PATH}"
+    if backup:
+        given.sandbox.use_bucket(given.endpoint)
+
+
+def _serial_helm(given: Bench) -> float:
+    charts, output = next(given.scratch), next(given.scratch)
+    shutil.copytree(given.sandbox.path / "charts", charts)  # Helm changes them
+    output.mkdir()
+    script = str(Path(serial_helm.__file__))
+    with given.registry() as host:
+        words = [sys.executable, script, str(charts), str(output), f"oci://{host}/{_PATH}"]
+        return seconds(lambda: run(words, output))
+
+
+def _push(given: Bench) -> float:
+    with given.registry() as host:
+        registry = Registry(f"oci://{host}/{_PATH}", plain_http=None, environ={}, jobs=bare.JOBS)
+
+        def one(release: ChartRelease) -> str:
+            return registry.push(release.name, release.oci_tag, release.artifact, replace=True)
+
+        taken = seconds(lambda: each(one, given.releases, bare.JOBS))
+        if len(registry.tags(given.releases[0].name)) != 1:
+            raise AssertionError("nothing was pushed")
+        return taken
+
+
+def _bare_push(given: Bench) -> float:
+    def one(connection: HTTPConnection, release: ChartRelease) -> None:
+        bare.push(connection, f"{_PATH}/{release.name}", release.oci_tag, release.artifact)
+
+    with given.registry() as host:
+        return seconds(lambda: bare.each(host, one, given.releases))
+
+
+def _bare_manifests(given: Bench, host: str) -> float:
+    def one(connection: HTTPConnection, release: ChartRelease) -> None:
+        path = f"/v2/{_PATH}/{release.name}/manifests/{DEV_VERSION}"
+        bare.request(connection, "GET", path, 200, headers={"Accept": MANIFEST_MEDIA_TYPE})
+
+    return seconds(lambda: bare.each(host, one, given.releases))
+
+
+def _bare_index(given: Bench) -> float:
+    path = f"/{given.sandbox.bucket}/{_PREFIX}/index.yaml"
+    connection = HTTPConnection(urlsplit(given.endpoint).netloc, timeout=30)
+    return seconds(lambda: bare.request(connection, "GET", path, 200, headers=bare.S3_LOGIN))
+
+
+def _bare_backup(given: Bench) -> float:
+    """Take the time of the requests of a first backup: a look and a PUT for each archive."""
+    given.sandbox.use_bucket(given.endpoint)
+    folder, host = f"/{given.sandbox.bucket}/{_PREFIX}", urlsplit(given.endpoint).netloc
+
+    def one(connection: HTTPConnection, release: ChartRelease) -> None:
+        path, login = f"{folder}/{release.archive.file_name}", bare.S3_LOGIN
+        bare.request(connection, "GET", path, 404, headers=login)
+        bare.request(connection, "PUT", path, 200, release.archive.tgz, login)
+
+    return seconds(lambda: bare.each(host, one, given.releases))
+
+
+if __name__ == "__main__":
+    main()
