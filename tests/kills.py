@@ -10,7 +10,6 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,7 +123,7 @@ strikes() {
   echo "$PPID" > receiver
   echo "$1 $2" >> writes
   [ "$KILL_AT" = "$1 $2 $(grep -cx "$1 $2" writes)" ] || return 1
-  touch killed
+  echo "$RELEASER_PID" > killed
   kill -KILL "$RELEASER_PID"
 }
 """
@@ -133,7 +132,7 @@ _UPDATE = f"""#!/bin/sh
 {_KIND_OF_REF}
 kind=$(kind_of "$1" "$3")
 [ -n "$kind" ] || exit 0
-[ ! -e killed ] || exit 1
+[ -z "$RELEASER_PID" ] || [ "$(cat killed 2>&-)" != "$RELEASER_PID" ] || exit 1
 ! strikes before "$kind"
 """
 _POST_RECEIVE = f"""#!/bin/sh
@@ -176,8 +175,11 @@ class Hooks:
 
 
 def _counted(path: Path) -> Writes:
-    lines: Iterable[str] = path.read_text().splitlines() if path.exists() else ()
-    return Counter(tuple(line.split(" ")) for line in lines)  # type: ignore[arg-type, misc]
+    writes: Writes = Counter()
+    for line in path.read_text().splitlines() if path.exists() else ():
+        moment, kind = line.split(" ")
+        writes["before" if moment == "before" else "after", kind] += 1
+    return writes
 
 
 def wait_for_end(pid: int) -> None:

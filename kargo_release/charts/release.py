@@ -117,7 +117,7 @@ def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) ->
         if route.tags is not None:
             audience.waits("looking again at what is out, before the tag")
             rows = plan.carry_out([route.tags], _look_again(route, rows), report)
-        _end_claims(route, rows)
+        rows = _end_claims(route, rows)
     except KeyboardInterrupt:
         raise _interrupted(told) from None
     return rows
@@ -218,14 +218,20 @@ def _confirmed(row: Row[ChartRelease], seen: Row[ChartRelease]) -> Row[ChartRele
     return replace(row, error=error, outcomes={**row.outcomes, "tag": Outcome.FAILED})
 
 
-def _end_claims(route: Route, rows: Rows) -> None:
+def _end_claims(route: Route, rows: Rows) -> Rows:
+    """End the claims of what is tagged, and of what was refused before anything of it was out."""
     if route.claims is None:
-        return
+        return rows
     tagged = [row for row in rows if row.error is None and not row.lacks("tag")]
     fresh = [row.desired for row in tagged if row.outcomes["tag"] is Outcome.PUBLISHED]
     stale = route.claims.left_over([row.desired for row in tagged])
     in_vain = [row.desired for row in rows if _is_claimed_in_vain(row, route)]
     route.claims.end([*fresh, *in_vain, *(each for each in stale if each not in fresh)])
+    return [_unclaimed(row) if row.desired in in_vain else row for row in rows]
+
+
+def _unclaimed(row: Row[ChartRelease]) -> Row[ChartRelease]:
+    return replace(row, outcomes={**row.outcomes, "claim": Outcome.REFUSED})
 
 
 def _is_claimed_in_vain(row: Row[ChartRelease], route: Route) -> bool:

@@ -93,6 +93,21 @@ class Remote:
         Raises:
             FailedError: The remote can't be reached or refuses everything.
         """
+        results = self._push(pushes)
+        return {ref: reason for ref, (flag, reason) in results.items() if flag == _REJECTED}
+
+    def create(self, pushes: Sequence[Push]) -> dict[str, str]:
+        """Push refs that the remote must not hold yet; return why each rejected ref was.
+
+        A ref that it already holds as wanted is rejected too: somebody else has created it.
+
+        Raises:
+            FailedError: The remote can't be reached or refuses everything.
+        """
+        results = self._push(pushes)
+        return {ref: reason for ref, (flag, reason) in results.items() if flag != _CREATED}
+
+    def _push(self, pushes: Sequence[Push]) -> dict[str, tuple[str, str]]:
         leases = [f"--force-with-lease={each.ref}:{each.expected}" for each in pushes]
         refspecs = [f"{each.source}:{each.ref}" for each in pushes]
         only = ["--no-verify", "--no-follow-tags", "--no-recurse-submodules"]
@@ -101,7 +116,7 @@ class Remote:
         results = _push_results(output.decode(errors="replace"))
         if status != 0 and len(results) < len(pushes):
             raise self._unreachable("push to", said)
-        return {ref: reason for ref, reason in results.items() if reason}
+        return results
 
     def _talk(self, arguments: Sequence[str]) -> bytes:
         status, output, said = self._repository.execute(arguments, limit=_TIME_LIMIT)
@@ -136,9 +151,10 @@ def _remote_refs(listing: str) -> RemoteRefs:
 
 
 _PUSH_LINE = re.compile(r"^([ +\-*!=])\t[^\t]*:(\S+)\t(.*)$")
+_REJECTED, _CREATED = "!", "*"
 
 
-def _push_results(output: str) -> dict[str, str]:
-    """Return why each ref was rejected, empty for one that was not (git-push, OUTPUT)."""
+def _push_results(output: str) -> dict[str, tuple[str, str]]:
+    """Return the flag and the summary of each ref (git-push, OUTPUT)."""
     matches = (_PUSH_LINE.match(line) for line in output.splitlines())
-    return {match[2]: match[3] if match[1] == "!" else "" for match in matches if match is not None}
+    return {match[2]: (match[1], match[3]) for match in matches if match is not None}

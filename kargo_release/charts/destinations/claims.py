@@ -61,7 +61,7 @@ class ClaimDestination:
     ) -> Sequence[Answer]:
         """Claim all releases or none: what was claimed is given up when one is refused."""
         releases = [row.desired for row in rows]
-        rejected = self._remote.push([Push(_ref(each), each.commit.sha) for each in releases])
+        rejected = self._remote.create([Push(_ref(each), each.commit.sha) for each in releases])
         # A tag may have come, and its claim gone, since the plan was made: only under our own
         # claim does the remote's answer stay true.
         refs = self._remote.refs()
