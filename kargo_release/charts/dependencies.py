@@ -12,6 +12,7 @@ from functools import cached_property
 from kargo_release import versions
 from kargo_release.charts.metadata import Dependency
 from kargo_release.charts.sources import ChartSource, Sources
+from kargo_release.charts.subcharts import MAX_DEPTH
 from kargo_release.errors import InvalidError
 
 _SCHEME = "file://"
@@ -30,6 +31,11 @@ class ResolvedChart:
         """How many charts are packed, itself included, each as often as it is."""
         return 1 + sum(dependency.count for dependency in self.dependencies)
 
+    @cached_property
+    def depth(self) -> int:
+        """How many charts lie in one another, itself included."""
+        return 1 + max((dependency.depth for dependency in self.dependencies), default=0)
+
     def every_source(self) -> Iterator[ChartSource]:
         """Yield the chart's own source and those of all its dependencies, at any depth."""
         yield self.source
@@ -42,7 +48,7 @@ def resolve(source: ChartSource, sources: Sources) -> ResolvedChart:
 
     Raises:
         InvalidError: A dependency is no chart of this repository, its version is out of the range,
-            it needs itself or more than a thousand charts, or its repository is of another kind.
+            it needs itself or too many charts, or its repository is of another kind.
     """
     return _resolve(source, sources, (), {})
 
@@ -55,14 +61,29 @@ def _resolve(
         names = " → ".join(map(posixpath.basename, (*path, source.folder)))
         raise InvalidError(f"the charts need each other in a circle: {names}", "Break the circle.")
     if source.folder not in known:
+        if len(path) >= MAX_DEPTH:
+            raise _too_deep(source)
         dependencies = _dependencies(source, sources, (*path, source.folder), known)
-        known[source.folder] = chart = ResolvedChart(source, dependencies)
-        if chart.count > _MOST_CHARTS:
-            raise InvalidError(
-                f"{source.folder} needs over {_MOST_CHARTS:,} charts, each packed into another",
-                "Let fewer charts depend on the same ones.",
-            )
+        known[source.folder] = ResolvedChart(source, dependencies)
+        _check_size(known[source.folder])
     return known[source.folder]
+
+
+def _check_size(chart: ResolvedChart) -> None:
+    if chart.depth > MAX_DEPTH:
+        raise _too_deep(chart.source)
+    if chart.count > _MOST_CHARTS:
+        raise InvalidError(
+            f"{chart.source.folder} needs over {_MOST_CHARTS:,} charts, each packed into another",
+            "Let fewer charts depend on the same ones.",
+        )
+
+
+def _too_deep(source: ChartSource) -> InvalidError:
+    return InvalidError(
+        f"{source.folder} is part of a chain of over {MAX_DEPTH} charts, each needing the next",
+        "Shorten the chain.",
+    )
 
 
 def _dependencies(

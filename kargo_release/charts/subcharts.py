@@ -10,7 +10,8 @@ from kargo_release.charts.packed import PackedFile, check_total, subchart_entry
 from kargo_release.charts.unpacking import Allowance, identity, unpack
 from kargo_release.errors import InvalidError
 
-_MAX_DEPTH = 16  # our own; Helm has none
+MAX_DEPTH = 16
+"""How many charts may lie in one another, the outermost included; our own, Helm has none."""
 
 
 def expand_subcharts(files: Iterable[PackedFile]) -> list[PackedFile]:
@@ -23,7 +24,7 @@ def expand_subcharts(files: Iterable[PackedFile]) -> list[PackedFile]:
         InvalidError: A packed subchart cannot be read, a folder holds no chart, something else
             lies in ``charts/``, two subcharts have one name, or they are nested too deep.
     """
-    return _expand(files, "charts/", Allowance(), _MAX_DEPTH)
+    return _expand(files, "charts/", Allowance(), MAX_DEPTH)
 
 
 def _expand(
@@ -31,7 +32,7 @@ def _expand(
 ) -> list[PackedFile]:
     if not depth:
         raise InvalidError(
-            f"{where[:200]}… holds charts in charts, more than {_MAX_DEPTH} deep",
+            f"{where[:200]}… holds charts in charts, more than {MAX_DEPTH} deep",
             "look for a chart that was packed into itself",
         )
     own, entries = _sort(files)
