@@ -163,7 +163,7 @@ class Hooks:
     @property
     def writes(self) -> Writes:
         """What was counted since ``forget``."""
-        return _counted(self.remote / "writes")
+        return counted(self.remote / "writes")
 
     def settle(self) -> None:
         """Wait for the end of the push that a dead releaser left, and take pushes again."""
@@ -174,7 +174,8 @@ class Hooks:
             (self.remote / name).unlink(missing_ok=True)
 
 
-def _counted(path: Path) -> Writes:
+def counted(path: Path) -> Writes:
+    """Return the writes of a file that has a line, a moment and a kind, for each."""
     writes: Writes = Counter()
     for line in path.read_text().splitlines() if path.exists() else ():
         moment, kind = line.split(" ")
