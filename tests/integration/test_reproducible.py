@@ -48,7 +48,9 @@ class Machine:
         return Ended(done.returncode, done.stdout, done.stderr)
 
 
-HERE = Machine("false", 0o022, 1_700_000_000, {"TZ": "UTC", "LC_ALL": "C", "PYTHONHASHSEED": "1"})
+# Python would take UTF-8 in the locale C of its own accord: here it has to take ASCII.
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+HERE = Machine("false", 0o022, 1_700_000_000, {"TZ": "UTC", "PYTHONHASHSEED": "1", **ASCII})
 THERE = Machine(
     "true", 0o077, 1_000_000_000,
     {"TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8", "PYTHONHASHSEED": "2"},
