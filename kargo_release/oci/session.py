@@ -29,6 +29,9 @@ _ERRORS = 400
 _REDIRECTS = 5
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
 _BUSY = frozenset({429, 502, 503, 504})
+# Docker's registry answers so to who reads a tag while somebody else is writing it.
+_STUMBLED = 500
+_READING = frozenset({"GET", "HEAD"})
 # Bodies stay as they are stored, for digests are of those bytes.
 _HEADERS = {"User-Agent": f"kargo-release/{__version__}", "Accept-Encoding": "identity"}
 
@@ -67,10 +70,10 @@ class Session:
         url = call.url
         for _ in range(_REDIRECTS):
             answer = self._once(call, url)
-            redirected = answer.status_code in _REDIRECTED and call.method in {"GET", "HEAD"}
+            redirected = answer.status_code in _REDIRECTED and call.method in _READING
             location = answer.headers.get("Location") if redirected else None
             if not location:
-                return self._well(answer)
+                return self._well(answer, call)
             url = urljoin(url, location)
         raise InvalidError(
             f"registry {self.host} redirects without end", "Check the registry's address."
@@ -155,7 +158,9 @@ class Session:
                 )
             yield chunk
 
-    def _well(self, answer: Answer) -> Answer:
+    def _well(self, answer: Answer, call: Call) -> Answer:
+        if answer.status_code == _STUMBLED and call.method in _READING:
+            raise TransientError(unwell(self.host, answer), self.limits.broken)
         if answer.status_code in _BUSY:
             asked = retry_after(answer.headers.get("Retry-After"))
             raise TransientError(unwell(self.host, answer), self.limits.busy, asked)

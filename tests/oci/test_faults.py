@@ -95,6 +95,25 @@ def test_tells_when_the_registry_stays_away(alone: Registry, faulty: FaultyServe
     assert len(faulty.seen) > 2
 
 
+def test_reads_again_what_the_registry_stumbled_over(
+    behind: Registry, before: FaultyServer
+) -> None:
+    digest = push(behind)
+    before.faults = [Fault("GET", "/manifests/", 500, times=1)]
+    manifest = behind.manifest("kano", "1.4.0")
+    assert manifest is not None
+    assert manifest.digest == digest
+
+
+def test_tells_when_the_registry_stumbles_at_every_reading(
+    alone: Registry, faulty: FaultyServer
+) -> None:
+    faulty.faults = [Fault("GET", "/", 500)]
+    with pytest.raises(FailedError, match="keeps answering 500 Internal Server Error"):
+        alone.manifest("kano", "1.4.0")
+    assert len(faulty.seen) > 1
+
+
 def test_does_not_repeat_an_error_of_the_registry_itself(
     alone: Registry, faulty: FaultyServer
 ) -> None:
