@@ -123,7 +123,11 @@ def archive_time(environ: Mapping[str, str]) -> int:
 
 
 def _check_path(name: str, path: str) -> None:
-    if packed.path_in_chart(f"{name}/{path}") != path:
+    try:
+        found = packed.path_in_chart(f"{name}/{path}")
+    except InvalidError as error:
+        raise InvalidError(error.message, "rename the file") from None
+    if found != path:
         raise InvalidError(
             f"Helm would not find the file {path!r:.200} again in the archive of {name!r:.200}",
             "rename the file: no backslash, no slash at either end, no empty part, . or ..",

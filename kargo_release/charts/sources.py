@@ -149,6 +149,7 @@ class Sources:
         waiting = [(path, entry, 0) for path, entry in files.items()]
         while waiting:
             path, entry, hops = waiting.pop()
+            _check_text(f"{folder}/{path}")
             if not entry.is_link:
                 plain[path] = replace(entry, path=f"{folder}/{path}")
                 continue
@@ -219,6 +220,15 @@ def _check_files(folder: str, files: Mapping[str, Entry]) -> None:
             )
         packed.check_size(entry.path, entry.size)
     packed.check_total(len(files), sum(entry.size for entry in files.values()))
+
+
+def _check_text(path: str) -> None:
+    """Raise InvalidError for bytes that are no UTF-8, which Git keeps and Python escapes."""
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        name = path.encode(errors="surrogateescape")
+        raise InvalidError(
+            f"the file name {name!r:.200} is not UTF-8", "Rename the file: Helm can't pack it."
+        )
 
 
 def _refuse_pointer(path: str, data: bytes) -> None:

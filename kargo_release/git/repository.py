@@ -89,12 +89,9 @@ class Tree:
 def _entry(line: bytes) -> Entry:
     described, path = line.split(b"\t", 1)
     mode, _, oid, size = described.decode().split()
-    try:
-        return Entry(path.decode(), oid, 0 if size == "-" else int(size), mode)
-    except UnicodeDecodeError:
-        raise InvalidError(
-            f"the file name {path!r} is not UTF-8", "Rename the file: Helm can't pack it."
-        ) from None
+    # A name that is not UTF-8 is the fault of one chart, and must not hide the others.
+    name = path.decode(errors="surrogateescape")
+    return Entry(name, oid, 0 if size == "-" else int(size), mode)
 
 
 def _blobs(output: bytes) -> Iterator[tuple[str, bytes]]:
