@@ -55,7 +55,7 @@ def release_dev_charts(
     rows = plan.compare(route.all, releases)
     audience.planned(rows)
     rows = check_with_helm(rows, project, audience.waits)
-    if not dry_run:
+    if not dry_run and any(row.error is None and not row.is_complete for row in rows):
         rows = carry_out(project, route, rows, audience)
     return DevRelease(rows, dict(packed.errors))
 
