@@ -212,8 +212,20 @@ def _check(settings: Settings) -> None:
         )
     if not all(part in settings.git.tag for part in ("{name}", "{version}")):
         _refuse("settings", "git.tag", settings.git.tag, "a text with {name} and {version} in it")
+    if not _names_a_ref(settings.git.tag):
+        _refuse("settings", "git.tag", settings.git.tag, "a name that Git takes for a tag")
     if not 1 <= settings.jobs <= _JOBS_LIMIT:
         _refuse("settings", "jobs", settings.jobs, f"from 1 to {_JOBS_LIMIT}")
+
+
+# What Git refuses in a ref's name: git-check-ref-format(1), and a dash in front as git-tag(1) does.
+_NO_REF = re.compile(
+    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/]|/$|\.$|(?:^|/)\.|\.lock(?:/|$)|^(?:@|HEAD)$"
+)
+
+
+def _names_a_ref(template: str) -> bool:
+    return not _NO_REF.search(template.replace("{name}", "name").replace("{version}", "1.0.0"))
 
 
 def _folder(key: str, folder: str) -> str:
