@@ -1,11 +1,13 @@
 """Releasers that run at once: one content wins, and nothing that was released is lost."""
 
 import http
+import os
 import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier, Event, Lock
+from unittest.mock import patch
 
 import pytest
 from forwarding import Answer, Forward, Request, forwarding
@@ -17,7 +19,7 @@ from holds import (
     wait_for_arrivals,
 )
 from kills import Hooks, kind_of
-from released import check_released, claims
+from released import check_released, claims, manifest
 from sandbox import Ended, Sandbox
 
 RELEASERS = 8
@@ -42,7 +44,9 @@ def commit_rivals(sandbox: Sandbox, path: str) -> Rivals:
     """Push a second commit, which changes one file."""
     first = sandbox.git("rev-parse", "HEAD")
     sandbox.write(path, "greeting: changed\n")
-    second = sandbox.commit()
+    # Manifests tell the commit's time, so those of both commits differ whatever else they hold.
+    with patch.dict(os.environ, {"GIT_COMMITTER_DATE": "2031-01-31T12:00:00Z"}):
+        second = sandbox.commit()
     sandbox.push()
     return Rivals(first, second)
 
@@ -129,6 +133,8 @@ def test_finishes_at_the_commit_of_a_claim_that_came_after_the_plan(
     assert killed.exit_code == -signal.SIGKILL
     assert finished.exit_code == 0, finished.err
     check_released(platform, rivals.first, {"kano": sha256_at(platform, rivals.first)})
+    created = manifest(platform, "kano", "1.0.0")["annotations"]["org.opencontainers.image.created"]
+    assert not created.startswith("2031")
 
 
 def test_leaves_the_claim_of_another_releaser_when_a_chart_of_the_run_is_refused(
