@@ -109,6 +109,7 @@ def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) ->
         audience.done(row, destination)
 
     try:
+        _check_writable(route, rows)
         if route.claims is not None:
             rows = plan.carry_out([route.claims], rows, report)
             rows = [_at_claimed_commit(row, project) for row in rows]
@@ -186,7 +187,7 @@ def _has_errors(rows: Rows) -> bool:
 
 def _with_bytes_out(row: Row[ChartRelease], route: Route) -> Row[ChartRelease]:
     """Return the row with the archive that is out somewhere, if its bytes differ from ours."""
-    if row.is_complete:
+    if row.error is not None or row.is_complete:
         return row
     for destination in route.archives:
         found = row.found[destination.name]
@@ -197,6 +198,12 @@ def _with_bytes_out(row: Row[ChartRelease], route: Route) -> Row[ChartRelease]:
         archive = adopt(row, destination)
         return replace(row, desired=row.desired.with_archive(archive))
     return row
+
+
+def _check_writable(route: Route, rows: Rows) -> None:
+    for destination in route.archives:
+        if any(row.error is None and row.lacks(destination.name) for row in rows):
+            destination.check_writable()
 
 
 def _look_again(route: Route, rows: Rows) -> Rows:

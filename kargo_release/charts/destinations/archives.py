@@ -15,6 +15,14 @@ LARGEST_ARCHIVE = 100 << 20
 class ArchiveDestination(Destination[ChartRelease], Protocol):
     """A destination from which the archive that is out can be had again."""
 
+    def check_writable(self) -> None:
+        """Make sure that it can be written to safely, before anything is written anywhere.
+
+        Raises:
+            RefusedError: It can't.
+        """
+        ...
+
     def fetch(self, release: ChartRelease) -> bytes:
         """Return the bytes of the archive that is out."""
         ...

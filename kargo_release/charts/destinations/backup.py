@@ -53,7 +53,7 @@ class BackupDestination:
         self, rows: Sequence[Row[ChartRelease]], done: Callable[[Row[ChartRelease], Answer], None]
     ) -> Sequence[Answer]:
         """Put each archive, then all that were put into the index, in one change of it."""
-        self._store.check_writable()
+        self.check_writable()
         answers = each(self._put, rows, self._jobs, done)
         entries = [
             index.Entry(row.desired.metadata.helm, answer.sha256, row.desired.created)
@@ -65,6 +65,14 @@ class BackupDestination:
         except KargoError as error:
             return [error if isinstance(answer, Found) else answer for answer in answers]
         return answers
+
+    def check_writable(self) -> None:
+        """Make sure that two who release at once can't overwrite each other's index.
+
+        Raises:
+            RefusedError: They can, and no single writer was promised.
+        """
+        self._store.check_writable()
 
     def fetch(self, release: ChartRelease) -> bytes:
         """Return the archive that is out."""
