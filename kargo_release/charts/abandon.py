@@ -1,6 +1,6 @@
 """Gives up releases that were begun, while nothing of them is out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kargo_release import plan
@@ -9,7 +9,7 @@ from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.destinations.claims import claim_name
 from kargo_release.charts.project import Project
 from kargo_release.charts.release import archive_destinations, route_to
-from kargo_release.errors import RefusedError
+from kargo_release.errors import FailedError, RefusedError
 from kargo_release.git.remote import Remote
 from kargo_release.git.repository import Commit
 from kargo_release.plan import Found, Row, State
@@ -38,6 +38,7 @@ def abandon_charts(
     Raises:
         InvalidError: A chart is unknown or breaks a rule.
         RefusedError: Something of a release is out: it must be finished.
+        FailedError: The remote keeps a claim.
     """
     remote = project.remote
     if remote is None:
@@ -57,7 +58,7 @@ def abandon_charts(
     tagged = [release for release in releases if route.tags and route.tags.is_out(release)]
     _refuse_what_is_out(plan.compare(archive_destinations(project), releases), tagged)
     if route.claims is not None and not dry_run:
-        route.claims.end(releases)
+        _refuse_what_stays(route.claims.end(releases))
     return [Abandoned(each.name, each.version, each.commit.sha) for each in releases]
 
 
@@ -75,6 +76,14 @@ def _at_claim(project: Project, remote: Remote, name: str, claim: str) -> ChartR
     if not project.repository.has(claim):
         remote.fetch([claim])
     return _pack(project, project.repository.commit(claim), [name])[name]
+
+
+def _refuse_what_stays(kept: Mapping[str, str]) -> None:
+    for ref, reason in kept.items():
+        raise FailedError(
+            f"the Git remote keeps {ref}: {reason}",
+            "Allow its removal there (or somebody took the release over), then run this again.",
+        )
 
 
 def _refuse_what_is_out(rows: Sequence[Row[ChartRelease]], tagged: Sequence[ChartRelease]) -> None:

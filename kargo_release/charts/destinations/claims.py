@@ -65,7 +65,7 @@ class ClaimDestination:
         # A tag may have come, and its claim gone, since the plan was made: only under our own
         # claim does the remote's answer stay true.
         refs = self._remote.refs()
-        answers = [self._claimed(release, refs) for release in releases]
+        answers = [self._claimed(each, refs, rejected.get(_ref(each), "")) for each in releases]
         if any(isinstance(answer, KargoError) for answer in answers):
             ours = [each for each in releases if _ref(each) not in rejected]
             self.end(ours)
@@ -77,11 +77,14 @@ class ClaimDestination:
             done(row, answer)
         return answers
 
-    def end(self, releases: Sequence[ChartRelease]) -> None:
-        """Remove the claims of ``releases``; one that somebody changed meanwhile stays."""
+    def end(self, releases: Sequence[ChartRelease]) -> dict[str, str]:
+        """Remove the claims of ``releases``; one that somebody changed meanwhile stays.
+
+        Returns:
+            The refs that stay, each with the remote's reason.
+        """
         held = [(_ref(each), self._claimed_commit(each)) for each in releases]
-        if held:
-            self._remote.push([Push(ref, "", commit) for ref, commit in held])
+        return self._remote.push([Push(ref, "", commit) for ref, commit in held]) if held else {}
 
     def left_over(self, releases: Sequence[ChartRelease]) -> list[ChartRelease]:
         """Return those that had a claim when the plan was made."""
@@ -105,7 +108,7 @@ class ClaimDestination:
     def _is_same(self, release: ChartRelease, commit: str) -> bool:
         return self._content_at(commit, release.name) == release.archive.content_digest
 
-    def _claimed(self, release: ChartRelease, refs: RemoteRefs) -> Answer:
+    def _claimed(self, release: ChartRelease, refs: RemoteRefs, rejected: str) -> Answer:
         """Return what the remote holds after our push: our claim, or somebody else's word."""
         tagged = refs.tagged.get(self._tag_name(release))
         if tagged is not None and not self._is_same(release, tagged):
@@ -114,7 +117,7 @@ class ClaimDestination:
         if found.state is State.DIFFERENT:
             return _refuse(release, f"is being released with other content, {found.note}")
         if found.state is State.ABSENT:
-            return _refuse(release, "could not be claimed on the Git remote")
+            return _not_taken(release, rejected or "it is gone again")
         return found
 
 
@@ -126,6 +129,13 @@ def _refuse(release: ChartRelease, what: str) -> RefusedError:
     return RefusedError(
         f"{release.title} {what}",
         f"Give {release.name} a new version, or finish or abandon what was begun (list-charts).",
+    )
+
+
+def _not_taken(release: ChartRelease, reason: str) -> RefusedError:
+    return RefusedError(
+        f"the Git remote did not take the claim {_ref(release)}: {reason}",
+        f"Allow {CLAIMS}* there; set `git.claims: false` if only one release runs at a time.",
     )
 
 
