@@ -90,6 +90,11 @@ def check_upstream(
 
 
 def _branches(refs: RemoteRefs, wanted: Sequence[str], remote: str) -> dict[str, str]:
+    if not wanted and refs.heads and not refs.default_branch:
+        raise RefusedError(
+            f"the Git remote {remote} does not say which branch is its default",
+            f"Set git.branch: {min(refs.heads)}, or correct the remote's HEAD.",
+        )
     patterns = wanted or ([refs.default_branch] if refs.default_branch else [])
     found = {
         name: tip

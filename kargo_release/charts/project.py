@@ -10,6 +10,7 @@ from kargo_release import settings as settings_module
 from kargo_release.bucket.store import ObjectStore
 from kargo_release.charts.destinations.backup import BackupDestination
 from kargo_release.charts.destinations.registry import RegistryDestination
+from kargo_release.errors import FailedError
 from kargo_release.git.remote import Remote
 from kargo_release.git.repository import Repository
 from kargo_release.oci.artifact import Store
@@ -100,8 +101,19 @@ class Project:
         return self.repository.root / LOCAL_FOLDER
 
     def prepare(self) -> None:
-        """Make the folder of the embedded default, before anything is written to it."""
+        """Make the folder of the embedded default, before anything is written to it.
+
+        Raises:
+            FailedError: It can't be made.
+        """
         folder = self._local_folder()
-        if self.settings.is_local and not (folder / ".gitignore").exists():
+        if not self.settings.is_local or (folder / ".gitignore").exists():
+            return
+        try:
             folder.mkdir(exist_ok=True)
             (folder / ".gitignore").write_text("*\n")
+        except OSError as error:
+            raise FailedError(
+                f"{folder} can't be written to: {error.strerror}",
+                "Make it a folder that is yours, on a disk with space; then run this again.",
+            ) from None
