@@ -105,8 +105,9 @@ def _release_line(row: Row[ChartRelease], columns: Sequence[str]) -> list[str]:
 
 
 def inventory_document(charts: Sequence[Chart]) -> dict[str, Any]:
-    """Return the document of ``list-charts``."""
-    return {"charts": [_listed(chart) for chart in charts]}
+    """Return the document of ``list-charts``: every chart, and the first error."""
+    first = _first_error([], {chart.name: chart.error for chart in charts if chart.error})
+    return {"charts": [_listed(chart) for chart in charts], "error": first and first.document()}
 
 
 def _listed(chart: Chart) -> dict[str, Any]:
