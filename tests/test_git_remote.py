@@ -129,6 +129,17 @@ def test_creates_a_ref_once(clone: Sandbox, remote: Remote) -> None:
     assert clone.remote_refs()[ref] == first
 
 
+def test_tells_a_ref_that_somebody_else_created_just_so(clone: Sandbox, remote: Remote) -> None:
+    head = clone.git("rev-parse", "HEAD")
+    ours, theirs = f"{CLAIMS}kano-1.0.0", f"{CLAIMS}k2-1.0.0"
+    clone.git("push", "--quiet", "origin", f"HEAD:{theirs}")
+
+    rejected = remote.create([Push(ours, head), Push(theirs, head)])
+
+    assert list(rejected) == [theirs]
+    assert clone.remote_refs()[ours] == head
+
+
 def test_pushes_what_it_can_and_tells_the_rest(clone: Sandbox, remote: Remote) -> None:
     head = clone.git("rev-parse", "HEAD")
     hook(clone, "update", 'case "$1" in *b) echo "protected by $1"; exit 1;; esac')
