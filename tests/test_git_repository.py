@@ -154,7 +154,7 @@ def test_reads_the_working_tree_without_touching_the_repository(local: Sandbox) 
     (local.path / "charts/kano/templates/configmap.yaml").unlink()
     before = snapshot(local.path)
 
-    with opened(local).working_tree(["charts"]) as tree:
+    with opened(local).working_tree() as tree:
         entries = {each.path: each for each in tree.entries("charts")}
         blobs = tree.read([each.oid for each in entries.values()])
 
@@ -169,7 +169,7 @@ def test_reads_the_working_tree_of_a_linked_worktree(local: Sandbox, tmp_path: P
     linked = Sandbox(tmp_path / "linked")
     linked.write("charts/kano/values.yaml", "greeting: linked\n")
 
-    with opened(linked).working_tree(["charts"]) as tree:
+    with opened(linked).working_tree() as tree:
         entries = {each.path: each for each in tree.entries("charts")}
         [blob] = tree.read([entries["charts/kano/values.yaml"].oid]).values()
 
@@ -185,7 +185,7 @@ def test_reads_the_working_tree_below_a_folder_of_any_name(tmp_path: Path, name:
     sandbox.commit()
     sandbox.write("charts/kano/values.yaml", "greeting: changed\n")
 
-    with opened(sandbox).working_tree(["charts"]) as tree:
+    with opened(sandbox).working_tree() as tree:
         entries = tree.entries("charts")
         blobs = tree.read([each.oid for each in entries])
 
@@ -197,7 +197,7 @@ def test_gives_line_ends_as_git_would_commit_them(local: Sandbox) -> None:
     local.git("config", "core.autocrlf", "true")
     local.write("charts/kano/values.yaml", "greeting: hello\r\n")
 
-    with opened(local).working_tree(["charts"]) as tree:
+    with opened(local).working_tree() as tree:
         entries = {each.path: each for each in tree.entries("charts")}
         [blob] = tree.read([entries["charts/kano/values.yaml"].oid]).values()
 

@@ -62,7 +62,7 @@ def release_dev_charts(
 
 def _pack(project: Project, commit: Commit, names: Sequence[str]) -> Packed:
     folder = project.settings.charts
-    with project.repository.working_tree([folder]) as tree:
+    with project.repository.working_tree() as tree:
         packed = pack_charts(project, tree, names or None, _version(project, commit))
     if not packed.archives and not packed.errors:
         raise InvalidError(f"there is no chart in {folder}/", "Charts are folders below it.")

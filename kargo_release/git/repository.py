@@ -54,6 +54,7 @@ _ENVIRONMENT = {
     "LANGUAGE": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LITERAL_PATHSPECS": "1",  # a folder's name may hold what would be a pattern
 }
 
 
@@ -84,6 +85,19 @@ class Tree:
             environment=self._environment,
         )
         return dict(_blobs(output))
+
+
+class _WorkingTree(Tree):
+    """The working tree, of which each folder is taken in as it is asked for."""
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return every file at any depth below ``folder`` as it is now, sorted by path."""
+        is_there = (self._repository.root / folder).exists()
+        take_in = ["add", "--all"] if is_there else ["rm", "-r", "--cached", "--ignore-unmatch"]
+        for command in ([*take_in, "--", folder], ["write-tree"]):
+            output = self._repository.run(command, environment=self._environment)
+        self._name = output.decode().strip()
+        return super().entries(folder)
 
 
 def _entry(line: bytes) -> Entry:
@@ -172,18 +186,14 @@ class Repository:
         return Tree(self, commit.sha, {})
 
     @contextmanager
-    def working_tree(self, folders: Sequence[str]) -> Iterator[Tree]:
+    def working_tree(self) -> Iterator[Tree]:
         """Give the working tree's tracked and unignored files, as Git would commit them.
 
         Line ends and filters are applied as ``git add`` does, into an index and an object store
         of our own: neither the repository's index nor its objects change.
         """
         with tempfile.TemporaryDirectory(prefix="kargo-release-") as scratch:
-            environment = self._scratch_environment(Path(scratch))
-            present = [folder for folder in folders if (self.root / folder).exists()]
-            self.run(["add", "--all", "--", *present], environment=environment)
-            tree = self.run(["write-tree"], environment=environment).decode().strip()
-            yield Tree(self, tree, environment)
+            yield _WorkingTree(self, "HEAD", self._scratch_environment(Path(scratch)))
 
     def _scratch_environment(self, scratch: Path) -> dict[str, str]:
         index = self._git_path("index")

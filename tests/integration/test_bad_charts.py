@@ -214,6 +214,36 @@ def test_releases_a_chart_with_its_whole_family(clone: Sandbox) -> None:
     assert ended.exit_code == 0, ended.err
 
 
+def test_takes_a_dependency_outside_of_the_charts_folder_from_the_working_tree(
+    clone: Sandbox,
+) -> None:
+    clone.write("lib [1]/base/Chart.yaml", ABOUT.replace("kano", "base"))
+    needs('name: base, version: 1.x, repository: "file://../../lib [1]/base"')(clone)
+    clone.commit()
+    clone.write("lib [1]/base/new", "x")
+
+    first = clone.run("release-dev-chart", "kano", "--json")
+    clone.write("lib [1]/base/new", "changed")
+    second = clone.run("release-dev-chart", "kano", "--json")
+
+    assert (first.states["registry"], second.states["registry"]) == ("published", "replaced")
+    assert clone.git("status", "--porcelain") == '?? "lib [1]/base/new"'
+
+
+def test_refuses_a_dependency_whose_folder_was_removed(clone: Sandbox) -> None:
+    clone.write("lib/base/Chart.yaml", ABOUT.replace("kano", "base"))
+    needs('name: base, version: 1.x, repository: "file://../../lib/base"')(clone)
+    clone.commit()
+    shutil.rmtree(clone.path / "lib")
+    before = everything(clone)
+
+    ended = clone.run("release-dev-chart", "kano", "--json")
+
+    assert ended.exit_code == 2
+    assert ended.tells("base can't be used: there is no folder lib/base/", "Look at its name.")
+    assert everything(clone) == before
+
+
 def test_refuses_a_stray_file_among_vendored_charts(clone: Sandbox) -> None:
     file("charts/notes.txt", "not a chart")(clone)
 
