@@ -69,6 +69,11 @@ class Row(Generic[Item]):
         """Whether something is to be done at the destination."""
         return self.found[destination].state is not State.SAME
 
+    def refused(self, error: KargoError) -> "Row[Item]":
+        """Return the row with the reason why no destination gets what it lacks."""
+        lacking = {name: Outcome.REFUSED for name in self.found if self.lacks(name)}
+        return replace(self, error=error, outcomes={**self.outcomes, **lacking})
+
     @property
     def is_complete(self) -> bool:
         """Whether every destination holds what is desired."""
@@ -209,10 +214,11 @@ def _reporter(report: Report[Item], destination: str) -> Callable[[Row[Item], An
 
 
 def _after(row: Row[Item], destination: str, answer: Answer) -> Row[Item]:
+    if isinstance(answer, RefusedError):
+        return row.refused(answer)
     if isinstance(answer, KargoError):
-        refused = isinstance(answer, RefusedError)
-        outcome = Outcome.REFUSED if refused else Outcome.FAILED
-        return replace(row, error=answer, outcomes={**row.outcomes, destination: outcome})
+        outcomes = {**row.outcomes, destination: Outcome.FAILED}
+        return replace(row, error=answer, outcomes=outcomes)
     replaced = row.found[destination].state is State.DIFFERENT
     outcome = Outcome.REPLACED if replaced else Outcome.PUBLISHED
     return replace(

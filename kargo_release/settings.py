@@ -167,7 +167,11 @@ def _convert(value: Any, kind: Any, source: str, key: str) -> Any:
 
 
 def _text(value: Any, source: str, key: str) -> str:
-    return value if isinstance(value, str) and value else _refuse(source, key, value, "a text")
+    return (
+        value
+        if isinstance(value, str) and value
+        else _refuse(source, key, value, "a text that is not empty")
+    )
 
 
 def _texts(value: Any, source: str, key: str) -> tuple[str, ...]:

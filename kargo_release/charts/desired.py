@@ -23,6 +23,11 @@ ARCHIVE_MEDIA_TYPE = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 _TITLES = "org.opencontainers.image."
 
 
+def counted(count: int) -> str:
+    """Return a number of charts in words: ``1 chart``, ``67 charts``."""
+    return "1 chart" if count == 1 else f"{count} charts"
+
+
 @dataclass(frozen=True)
 class ChartRelease:
     """What should be out: an archive, made from a commit.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kargo_release import plan, versions
 from kargo_release.charts import guards
 from kargo_release.charts.catalogue import Packed, check_regular, pack_charts
-from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.linting import check_with_helm
 from kargo_release.charts.project import Project
 from kargo_release.charts.release import (
@@ -51,7 +51,7 @@ def release_dev_charts(
     packed = _pack(project, commit, names)
     route = Route(None, archive_destinations(project), None)
     releases = [ChartRelease(each, commit, is_dev=True) for each in packed.archives.values()]
-    audience.waits(f"comparing {len(releases)} with what is out")
+    audience.waits(f"comparing {counted(len(releases))} with what is out")
     rows = plan.compare(route.all, releases)
     audience.planned(rows)
     rows = check_with_helm(rows, project, audience.waits)

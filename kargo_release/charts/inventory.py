@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kargo_release import plan, versions
 from kargo_release.charts.catalogue import pack_charts
-from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.project import Project
 from kargo_release.charts.release import route_to
 from kargo_release.errors import InvalidError, KargoError
@@ -46,11 +46,13 @@ def take_inventory(project: Project, waits: Callable[[str], None]) -> list[Chart
         InvalidError: There is no commit yet, or the backup's index can't be read.
     """
     remote = project.remote
+    if remote is not None:
+        waits(f"reading the Git remote {remote.name}")
     refs = RemoteRefs() if remote is None else remote.refs()
     commit = project.repository.commit()
     packed = pack_charts(project, project.repository.tree(commit), None)
     releases = [ChartRelease(each, commit, is_dev=False) for each in packed.archives.values()]
-    waits(f"comparing {len(releases)} with what is out")
+    waits(f"comparing {counted(len(releases))} with what is out")
     rows = plan.compare(route_to(project, remote, refs).all, releases)
     known = {row.desired.name: _told(row) for row in rows}
     tags = project.repository.local_tags() if remote is None else refs.tagged

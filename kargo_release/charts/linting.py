@@ -1,13 +1,12 @@
 """Helm's own word on packed charts, before they are published."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.project import Project
 from kargo_release.errors import RefusedError
 from kargo_release.helm import HelmReport, PackedChart, find_helm
-from kargo_release.plan import Outcome, Row
+from kargo_release.plan import Row
 
 _SHOWN = 3  # messages that an error repeats
 
@@ -29,7 +28,7 @@ def check_with_helm(
     todo = [row for row in rows if row.error is None and not row.is_complete]
     if not todo:
         return rows
-    waits(f"checking {len(todo)} with Helm")
+    waits(f"checking {counted(len(todo))} with Helm")
     charts = [
         PackedChart(row.desired.name, row.desired.archive.tgz, row.desired.metadata.is_library)
         for row in todo
@@ -42,11 +41,7 @@ def check_with_helm(
 def _checked(row: Row[ChartRelease], report: HelmReport | None) -> Row[ChartRelease]:
     if report is None or report.ok:
         return row
-    outcomes = {
-        name: Outcome.REFUSED if row.lacks(name) else outcome
-        for name, outcome in row.outcomes.items()
-    }
-    return replace(row, error=_error(row.desired, report), outcomes=outcomes)
+    return row.refused(_error(row.desired, report))
 
 
 def _error(release: ChartRelease, report: HelmReport) -> RefusedError:

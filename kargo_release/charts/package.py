@@ -54,7 +54,8 @@ def _write(archive: ChartArchive, folder: Path) -> None:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise FailedError(
-            f"{path} can't be written: {error.strerror}", "Free space, or name another folder."
+            f"{path} can't be written: {error.strerror}",
+            "Make it a folder that you may write to, on a disk with space, or name another one.",
         ) from None
 
 

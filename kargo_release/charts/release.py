@@ -12,7 +12,7 @@ from typing import Protocol
 from kargo_release import plan
 from kargo_release.charts import guards
 from kargo_release.charts.catalogue import History, Packed, pack_charts
-from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.destinations.archives import ArchiveDestination, adopt
 from kargo_release.charts.destinations.claims import ClaimDestination
 from kargo_release.charts.destinations.tags import TagDestination
@@ -87,7 +87,7 @@ def release_charts(
         guards.check_committed(project.repository, list(packed.charts.values()))
     route = _route(project, commit, audience)
     releases = [ChartRelease(each, commit, is_dev=False) for each in packed.archives.values()]
-    audience.waits(f"comparing {len(releases)} with what is out")
+    audience.waits(f"comparing {counted(len(releases))} with what is out")
     rows = [_at_claimed_commit(row, project) for row in plan.compare(route.all, releases)]
     rows = [_refuse_difference(row) for row in rows]
     audience.planned(rows)
@@ -116,8 +116,7 @@ def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) ->
         rows = [_with_bytes_out(row, route) for row in rows]
         rows = plan.carry_out(route.archives, rows, report)
         if route.tags is not None:
-            audience.waits("looking again at what is out, before the tag")
-            rows = plan.carry_out([route.tags], _look_again(route, rows), report)
+            rows = plan.carry_out([route.tags], _look_again(route, rows, audience), report)
         rows = _end_claims(route, rows)
     except KeyboardInterrupt:
         raise _interrupted(told) from None
@@ -167,18 +166,27 @@ def _at_claimed_commit(row: Row[ChartRelease], project: Project) -> Row[ChartRel
 
 
 def _refuse_difference(row: Row[ChartRelease]) -> Row[ChartRelease]:
-    different = {
-        name: Outcome.REFUSED for name, found in row.found.items() if found.state is State.DIFFERENT
-    }
+    different = [name for name, found in row.found.items() if found.state is State.DIFFERENT]
     if row.error is not None or not different:
         return row
-    found = row.found[next(iter(different))]
+    if different == ["claim"]:
+        return row.refused(_begun_with_other_content(row))
+    found = next(row.found[name] for name in different if name != "claim")
     note = f" ({found.note})" if found.note else ""
     error = RefusedError(
         f"{row.desired.title} is out with other content: {found.reference}{note}",
         f"Give {row.desired.name} a new version in its Chart.yaml; what is out never changes.",
     )
-    return replace(row, error=error, outcomes={**row.outcomes, **different})
+    return row.refused(error)
+
+
+def _begun_with_other_content(row: Row[ChartRelease]) -> RefusedError:
+    claim = row.found["claim"]
+    command = f"release-chart {row.desired.name} --ref {claim.digest[:12]}"
+    return RefusedError(
+        f"{row.desired.title} was begun with other content: {claim.reference} ({claim.note})",
+        f"Finish that ({command}), drop it (the same with --abandon), or take a new version.",
+    )
 
 
 def _has_errors(rows: Rows) -> bool:
@@ -206,9 +214,11 @@ def _check_writable(route: Route, rows: Rows) -> None:
             destination.check_writable()
 
 
-def _look_again(route: Route, rows: Rows) -> Rows:
+def _look_again(route: Route, rows: Rows, audience: Audience) -> Rows:
     """Return the rows, with an error where a destination does not hold what was put there."""
     todo = {i: row for i, row in enumerate(rows) if row.error is None and row.lacks("tag")}
+    if todo:
+        audience.waits("looking again at what is out, before the tag")
     seen = plan.compare(route.archives, [row.desired for row in todo.values()])
     confirmed = {i: _confirmed(todo[i], each) for i, each in zip(todo, seen, strict=True)}
     return [confirmed.get(i, row) for i, row in enumerate(rows)]

@@ -27,7 +27,10 @@ def release_document(
 
 
 def exit_code(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]) -> int:
-    """Return 0 when all went well, 1 when a step failed or others went on, else why not."""
+    """Return 0 when all went well; else 1 when a step failed or something was changed.
+
+    Else nothing was changed, and the first error's own code says why.
+    """
     first = _first_error(rows, errors)
     if first is None:
         return 0
@@ -35,7 +38,7 @@ def exit_code(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError
     changed = (Outcome.PUBLISHED, Outcome.REPLACED)
     if any(isinstance(error, FailedError) for error in every):
         return _PARTIAL
-    if any(outcome in changed for row in rows if row.error for outcome in row.outcomes.values()):
+    if any(outcome in changed for row in rows for outcome in row.outcomes.values()):
         return _PARTIAL
     return first.exit_code
 

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Sequence
 from typing import Self
 
-from kargo_release.charts.desired import ChartRelease
+from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.console import Console, Painted, table
-from kargo_release.plan import Outcome, Row
+from kargo_release.plan import Outcome, Row, State
 
 _COLOURS = {
     Outcome.PUBLISHED: "good",
@@ -37,14 +37,16 @@ class ReleaseProgress:
         """Show what is out and what is not; only what is missing when there are many charts."""
         todo = [row for row in rows if not row.is_complete]
         self._steps = sum(row.lacks(name) for row in todo if not row.error for name in row.found)
+        if not rows:
+            return
         if not todo:
-            self._console.say(f"{_charts(len(rows))} out already, nothing to do")
+            self._console.say(f"{counted(len(rows))} out already, nothing to do")
             return
         columns = list(dict.fromkeys(name for row in rows for name in row.found))
         lines = [_line(row, columns) for row in todo]
-        with self._console.group(f"Plan: {_charts(len(todo))} of {len(rows)} to release"):
+        with self._console.group(f"Plan: {counted(len(todo))} of {len(rows)} to release"):
             self._console.say(table(("chart", "version", *columns), lines))
-            self._console.say("" if "backup" in columns else "no backup is set")
+            self._console.say("" if "backup" in columns else "\nno backup is set\n")
 
     def waits(self, what: str) -> None:
         """Show what is being done, until there is something else to show."""
@@ -64,10 +66,6 @@ class ReleaseProgress:
         )
 
 
-def _charts(count: int) -> str:
-    return "1 chart" if count == 1 else f"{count} charts"
-
-
 def _line(row: Row[ChartRelease], columns: Sequence[str]) -> list[str]:
     return [row.desired.name, row.desired.version, *(_cell(row, name) for name in columns)]
 
@@ -76,9 +74,9 @@ def _cell(row: Row[ChartRelease], name: str) -> str:
     if name not in row.found:
         return "unknown"
     found = row.found[name]
-    if row.outcomes[name] is Outcome.REFUSED:
-        return "other content"
-    if row.desired.is_dev and found.state == "different":
-        return "to replace"
+    if name == "claim":
+        return found.note or "to claim"
+    if found.state is State.DIFFERENT:
+        return "to replace" if row.desired.is_dev else "other content"
     note = f" ({found.note})" if found.note else ""
     return f"{_TO_DO[row.lacks(name)]}{note}"
