@@ -97,6 +97,11 @@ def read(data: bytes, source: str) -> Metadata:
         versions.parse_strict(document["version"])
     except InvalidError as error:
         raise InvalidError(f"{source}: {error.message}", error.remedy) from None
+    if document["version"].endswith(".lock"):  # git-check-ref-format(1)
+        raise InvalidError(
+            f"{source}: the version ends with .lock, and Git takes no such tag",
+            "Give the version another end.",
+        )
     return Metadata(document["name"], document["version"], document)
 
 

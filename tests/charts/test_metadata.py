@@ -155,6 +155,14 @@ def test_refuses_a_version_that_is_no_strict_semver(version: str, remedy: str) -
     assert error.remedy == remedy
 
 
+@pytest.mark.parametrize("version", ["1.0.0-x.lock", "1.0.0+x.lock"])
+def test_refuses_a_version_that_can_not_be_tagged(version: str) -> None:
+    error = refusal(PLAIN.replace("1.4.0", version))
+
+    assert error.message.endswith("the version ends with .lock, and Git takes no such tag")
+    assert error.remedy == "Give the version another end."
+
+
 @pytest.mark.parametrize("version", ["1.10", "2", "0x10", "1_0"])
 def test_says_that_a_version_is_a_number_to_yaml(version: str) -> None:
     error = refusal(PLAIN.replace("1.4.0", version))
