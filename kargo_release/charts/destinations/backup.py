@@ -88,7 +88,7 @@ class BackupDestination:
         key, place = release.archive.file_name, self._place(release)
         entry = listed.entry(release.name, release.version) or {}
         ours = release.archive.sha256
-        if entry.get("digest") == ours and (release.is_dev or self._store.head(key)):
+        if entry.get("digest") == ours and (release.is_dev or self._is_stored(release)):
             return Found(State.SAME, place, sha256=ours)
         stored = self._store.get(key, LARGEST_ARCHIVE)
         if stored is None:
@@ -100,8 +100,16 @@ class BackupDestination:
             return Found(State.ABSENT, place, sha256=digest, mark=about.etag, note=_UNINDEXED)
         return Found(state, place, sha256=digest, mark=about.etag)
 
+    def _is_stored(self, release: ChartRelease) -> bool:
+        """Whether the archive's own metadata says that it is ours; a folder keeps none."""
+        stored = self._store.head(release.archive.file_name)
+        return stored is not None and self._declares(release, stored)
+
+    def _declares(self, release: ChartRelease, stored: Stored) -> bool:
+        return stored.metadata.get(_METADATA) == release.archive.content_digest
+
     def _compare(self, release: ChartRelease, data: bytes, about: Stored) -> State:
-        if about.metadata.get(_METADATA) == release.archive.content_digest:
+        if self._declares(release, about) or sha256(data).hexdigest() == release.archive.sha256:
             return State.SAME
         return compare(release, data, self._place(release))
 
