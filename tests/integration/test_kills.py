@@ -13,7 +13,7 @@ import pytest
 from forwarding import Proxy, forwarding, pass_on
 from kills import Hooks, Kill, Killer, Writes, every_kill, some_kills, table
 from released import check_released
-from sandbox import Sandbox
+from sandbox import Ended, Sandbox
 from servers import DockerRegistry
 
 CHARTS = tuple(f"chart-{letter}" for letter in "abcdef")
@@ -48,18 +48,18 @@ class Range:
         clone.use_bucket(f"http://{self.s3.host}")
         return clone
 
-    def release(self, clone: Sandbox, kill: Kill | None = None) -> tuple[int, Writes]:
+    def release(self, clone: Sandbox, kill: Kill | None = None) -> tuple[Ended, Writes]:
         """Release all charts, to the end or to the kill; return how it ended and what it wrote."""
         assert clone.remote is not None
         hooks, killer = Hooks(clone.remote), Killer(kill)
         self.registry.between = self.s3.between = killer
         process = clone.start("release-chart", *CHARTS, environ={"KILL_AT": str(kill)})
         killer.victim.set_result(process)
-        process.communicate()
+        out, err = process.communicate()
         writes = killer.writes + hooks.writes
         for each in (self.registry, self.s3, hooks):
             each.settle()
-        return process.returncode, writes
+        return Ended(process.returncode, out, err), writes
 
     def resume(self, clone: Sandbox) -> None:
         """Run the release again, which must complete it."""
@@ -96,16 +96,16 @@ def test_completes_a_release_that_was_killed_at_a_write(
     ]
     archives = {each["name"]: each["sha256"] for each in packaged}
     whole = shooting_range.prepare()
-    exit_code, writes = shooting_range.release(whole)
-    assert exit_code == 0
+    ended, writes = shooting_range.release(whole)
+    assert ended.exit_code == 0, ended.err
     assert {kind for _, kind in writes} == WRITES
     check_released(whole, commit, archives)
 
     hits: Writes = Counter(dict.fromkeys(writes, 0))
     for kill in chosen(writes):
         clone = shooting_range.prepare()
-        exit_code, _ = shooting_range.release(clone, kill)
-        assert exit_code == -signal.SIGKILL, f"the write was never hit: {kill}"
+        ended, _ = shooting_range.release(clone, kill)
+        assert ended.exit_code == -signal.SIGKILL, f"never hit: {kill}\n{ended.err}"
         hits[kill.moment, kill.kind] += 1
         shooting_range.resume(clone)
         check_released(clone, commit, archives)

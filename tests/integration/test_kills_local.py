@@ -110,7 +110,7 @@ def test_completes_a_release_on_this_machine_that_was_killed_at_a_write(
     for number, kill in enumerate(chosen(writes)):
         sandbox = prepare(tmp_path / str(number))
         exit_code, _ = release(sandbox, kill)
-        assert exit_code == -signal.SIGKILL, f"the write was never hit: {kill}"
+        assert exit_code == -signal.SIGKILL, f"never hit: {kill}"
         hits[kill.moment, kill.kind] += 1
         again = sandbox.run("release-chart", *CHARTS)
         assert again.exit_code == 0, f"{kill}: {again.err}"
