@@ -97,7 +97,7 @@ def test_a_row_that_failed_goes_to_no_later_destination() -> None:
     rows = plan.carry_out([first, second], plan.compare([first, second], ["a", "b"]), nobody)
 
     assert outcomes(rows) == [
-        {"first": "refused", "second": "planned"},
+        {"first": "refused", "second": "refused"},
         {"first": "published", "second": "published"},
     ]
     assert rows[0].error is fault
