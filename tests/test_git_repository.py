@@ -280,8 +280,9 @@ def test_tells_the_last_words_of_git(local: Sandbox) -> None:
     assert told.value.remedy
 
 
-def test_stops_a_git_that_takes_too_long(local: Sandbox) -> None:
-    local.git("config", "alias.wait", "!exec sleep 60")
+@pytest.mark.parametrize("script", ["exec sleep 60", "sleep 60; echo late"])
+def test_stops_a_git_that_takes_too_long(local: Sandbox, script: str) -> None:
+    local.git("config", "alias.wait", f"!{script}")
 
     status, _, said = opened(local).execute(["wait"], limit=0.2)
 

@@ -53,7 +53,7 @@ def abandon_charts(
         for name, release in wanted.items()
         if claim_name(release) in refs.claims
     }
-    releases = [_at_claim(project, remote, name, claim) for name, claim in begun.items()]
+    releases = [_at_claim(project, remote, wanted[name], claim) for name, claim in begun.items()]
     route = route_to(project, remote, refs)
     tagged = [release for release in releases if route.tags and route.tags.is_out(release)]
     _refuse_what_is_out(plan.compare(archive_destinations(project), releases), tagged)
@@ -71,11 +71,15 @@ def _pack(project: Project, commit: Commit, names: Sequence[str]) -> dict[str, C
     }
 
 
-def _at_claim(project: Project, remote: Remote, name: str, claim: str) -> ChartRelease:
-    """Return the release that was begun: the chart as the claim's commit holds it."""
+def _at_claim(project: Project, remote: Remote, wanted: ChartRelease, claim: str) -> ChartRelease:
+    """Return the release that was begun: the chart as the claim's commit holds it.
+
+    A claim made by hand may name a commit with another version: then what is wanted stands for it.
+    """
     if not project.repository.has(claim):
         remote.fetch([claim])
-    return _pack(project, project.repository.commit(claim), [name])[name]
+    begun = _pack(project, project.repository.commit(claim), [wanted.name])[wanted.name]
+    return begun if begun.version == wanted.version else wanted
 
 
 def _refuse_what_stays(kept: Mapping[str, str]) -> None:

@@ -215,23 +215,35 @@ def _check_writable(route: Route, rows: Rows) -> None:
 
 
 def _look_again(route: Route, rows: Rows, audience: Audience) -> Rows:
-    """Return the rows, with an error where a destination does not hold what was put there."""
+    """Return the rows, with an error where the claim or a copy is not as we left it."""
     todo = {i: row for i, row in enumerate(rows) if row.error is None and row.lacks("tag")}
-    if todo:
-        audience.waits("looking again at what is out, before the tag")
-    seen = plan.compare(route.archives, [row.desired for row in todo.values()])
-    confirmed = {i: _confirmed(todo[i], each) for i, each in zip(todo, seen, strict=True)}
+    if not todo:
+        return rows
+    audience.waits("looking again at what is out, before the tag")
+    releases = [row.desired for row in todo.values()]
+    lost = route.claims.lost(releases) if route.claims is not None else []
+    seen = plan.compare(route.archives, releases)
+    confirmed = {i: _confirmed(todo[i], each, lost) for i, each in zip(todo, seen, strict=True)}
     return [confirmed.get(i, row) for i, row in enumerate(rows)]
 
 
-def _confirmed(row: Row[ChartRelease], seen: Row[ChartRelease]) -> Row[ChartRelease]:
-    if seen.is_complete:
-        return replace(row, found={**row.found, **seen.found})
+def _confirmed(
+    row: Row[ChartRelease], seen: Row[ChartRelease], lost: Sequence[ChartRelease]
+) -> Row[ChartRelease]:
+    error = seen.error
+    if row.desired in lost:
+        error = FailedError(
+            f"{row.desired.title} is not tagged: its claim was given up meanwhile",
+            "Find out who did that; run this again to claim it anew.",
+        )
     missing = [name for name in seen.found if seen.lacks(name)]
-    error = seen.error or FailedError(
-        f"{row.desired.title} is not tagged: the {missing[0]} does not hold what was put there",
-        "Look at the destination's own log, then run this again.",
-    )
+    if error is None and missing:
+        error = FailedError(
+            f"{row.desired.title} is not tagged: the {missing[0]} does not hold what was put there",
+            "Look at the destination's own log, then run this again.",
+        )
+    if error is None:
+        return replace(row, found={**row.found, **seen.found})
     return replace(row, error=error, outcomes={**row.outcomes, "tag": Outcome.FAILED})
 
 

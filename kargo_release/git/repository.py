@@ -352,13 +352,17 @@ def _ended(process: Any, limit: float | None) -> tuple[int, bytes, str]:
 
 
 def _stop(process: Any) -> None:
-    """End Git, by force where it does not obey; it stops its own children when it is asked to."""
-    process.terminate()
+    """End Git, by force where it does not obey; it stops its own children when it is asked to.
+
+    What those leave behind may hold Git's output open: nobody waits for the end of that.
+    """
+    started: subprocess.Popen[bytes] = process.proc
+    started.terminate()
     try:
-        process.communicate(timeout=_GRACE)
+        started.wait(_GRACE)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+        started.kill()
+        started.wait()
 
 
 def last_words(said: str) -> str:

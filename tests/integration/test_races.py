@@ -232,3 +232,23 @@ class FirstWrites:
         with self._lock:
             self._left -= 1
             return self._left >= 0
+
+
+def test_tags_nothing_whose_claim_was_given_up_meanwhile(platform: Sandbox) -> None:
+    def give_up(request: Request, forward: Forward) -> Answer:
+        if request.method == "PUT" and "/manifests/" in request.path:
+            platform.remote_git("update-ref", "-d", CLAIM)
+        return forward()
+
+    host, _, path = platform.registry.partition("/")
+    with forwarding(host, give_up) as proxy:
+        through = {"KARGO_RELEASE_REGISTRY": f"oci://{proxy.host}/{path}"}
+        told = platform.run("release-chart", "kano", environ=through)
+        refs = platform.remote_refs()
+
+    assert told.exit_code == 1
+    assert "kano 1.0.0 is not tagged: its claim was given up meanwhile" in told.err
+    assert set(refs) == {"refs/heads/main"}
+    assert platform.run("release-chart", "kano").exit_code == 0
+    assert "refs/tags/kano-1.0.0" in platform.remote_refs()
+    assert claims(platform) == []

@@ -86,6 +86,16 @@ class ClaimDestination:
         held = [(_ref(each), self._claimed_commit(each)) for each in releases]
         return self._remote.push([Push(ref, "", commit) for ref, commit in held]) if held else {}
 
+    def lost(self, releases: Sequence[ChartRelease]) -> list[ChartRelease]:
+        """Return those that have neither their claim nor their tag: somebody gave them up."""
+        refs = self._remote.refs()
+        return [
+            release
+            for release in releases
+            if refs.claims.get(claim_name(release)) != release.commit.sha
+            and self._tag_name(release) not in refs.tagged
+        ]
+
     def left_over(self, releases: Sequence[ChartRelease]) -> list[ChartRelease]:
         """Return those that had a claim when the plan was made."""
         return [release for release in releases if claim_name(release) in self._refs.claims]
