@@ -1,5 +1,6 @@
 """Packages charts into a folder."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,8 @@ def _write(archive: ChartArchive, folder: Path) -> None:
         unfinished.write_bytes(archive.tgz)
         os.replace(unfinished, path)  # noqa: PTH105 - says that an older file gives way
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise FailedError(
             f"{path} can't be written: {error.strerror}",
             "Make it a folder that you may write to, on a disk with space, or name another one.",
