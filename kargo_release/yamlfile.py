@@ -11,6 +11,9 @@ from kargo_release.errors import InvalidError
 SIZE_LIMIT = 1024 * 1024
 _NODE_LIMIT = 100_000
 _DEPTH_LIMIT = 100
+# Each collection takes one of these of its own, and each further item or pair too: a text with
+# few of them is neither deep nor large (YAML 1.2.2, 7.4 and 8.2).
+_INDICATORS = "-?:,[{"
 _NUMBER_LIMIT = 100  # characters; making numbers of longer ones takes time by the square
 _BOM = b"\xef\xbb\xbf"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
@@ -43,7 +46,10 @@ def read(data: bytes, source: str) -> Any:
             that JSON has no kind for, nested over 100 deep, or over 100,000 nodes, aliases
             written out.
     """
-    node = _compose(data, source)
+    return _construct(_compose(data, source), source)
+
+
+def _construct(node: yaml.Node | None, source: str) -> Any:
     if node is None:
         return None
     try:
@@ -61,7 +67,11 @@ def read_mapping(data: bytes, source: str) -> dict[str, Any]:
     Raises:
         InvalidError: As ``read`` does, or the document is something else.
     """
-    document = read(data, source)
+    return _mapping(_compose(data, source), source)
+
+
+def _mapping(node: yaml.Node | None, source: str) -> dict[str, Any]:
+    document = _construct(node, source)
     if document is None:
         raise InvalidError(f"{source} is empty", "Write the keys that it needs.")
     if not isinstance(document, dict):
@@ -82,8 +92,9 @@ def replace_scalar(data: bytes, key: str, value: str, source: str) -> bytes:
         InvalidError: The document can't be read, has no such scalar, or one that can't be
             replaced without a change elsewhere.
     """
-    replaced = _replaced(data, key, value, source)
-    wanted = {**read_mapping(data, source), key: value}
+    node = _compose(data, source)
+    replaced = _replaced(data, node, key, value, source)
+    wanted = {**_mapping(node, source), key: value}
     try:
         is_alone = read_mapping(replaced, source) == wanted
     except InvalidError:
@@ -96,8 +107,7 @@ def replace_scalar(data: bytes, key: str, value: str, source: str) -> bytes:
     return replaced
 
 
-def _replaced(data: bytes, key: str, value: str, source: str) -> bytes:
-    node = _compose(data, source)
+def _replaced(data: bytes, node: yaml.Node | None, key: str, value: str, source: str) -> bytes:
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     for name, scalar in pairs:
         if name.value == key and isinstance(scalar, yaml.ScalarNode):
@@ -109,7 +119,7 @@ def _replaced(data: bytes, key: str, value: str, source: str) -> bytes:
 
 
 def _plain_or_quoted(value: str) -> str:
-    plain = yaml.safe_load(value) == value
+    plain = _Loader(value).get_single_data() == value
     return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -119,7 +129,8 @@ def _compose(data: bytes, source: str) -> yaml.Node | None:
         raise InvalidError(f"{source} is {size}, over the limit of 1 MiB", "Make it smaller.")
     try:
         text = data.removeprefix(_BOM).decode()
-        _check_size(text, source)
+        if sum(map(text.count, _INDICATORS)) > _DEPTH_LIMIT:
+            _check_size(text, source)
         node: yaml.Node | None = _Loader(text).get_single_node()
     except UnicodeDecodeError:
         raise InvalidError(f"{source} is not UTF-8 text", "Save it as UTF-8.") from None
