@@ -41,14 +41,14 @@ def _files(chart: ResolvedChart, blobs: Mapping[str, bytes]) -> list[PackedFile]
         if not stands_for(path, replaced)
     ]
     _refuse_requirements(chart.source)
-    files = list(_without_old_locks(expand_subcharts(own)))
+    files = list(_without_old_locks(expand_subcharts(own), chart.source))
     for dependency in chart.dependencies:
         folder = f"charts/{dependency.source.name}"
         files += [PackedFile(f"{folder}/{f.path}", f.data) for f in _files(dependency, blobs)]
     return files
 
 
-def _without_old_locks(files: list[PackedFile]) -> Iterator[PackedFile]:
+def _without_old_locks(files: list[PackedFile], source: ChartSource) -> Iterator[PackedFile]:
     """Yield the files without the Chart.lock of charts of ``apiVersion: v1``, subcharts too.
 
     Helm packs no lock of those (helm/helm ``pkg/chart/v2/util/save.go``, writeTarContents).
@@ -56,14 +56,16 @@ def _without_old_locks(files: list[PackedFile]) -> Iterator[PackedFile]:
     old = {
         posixpath.dirname(file.path)
         for file in files
-        if is_of_chart(file.path, CHART_FILE) and _api_version(file) != "v2"
+        if is_of_chart(file.path, CHART_FILE) and _api_version(file, source) != "v2"
     }
     for file in files:
         if not is_of_chart(file.path, LOCK_FILE) or posixpath.dirname(file.path) not in old:
             yield file
 
 
-def _api_version(chart_file: PackedFile) -> object:
+def _api_version(chart_file: PackedFile, source: ChartSource) -> object:
+    if chart_file.path == CHART_FILE:
+        return source.metadata.document["apiVersion"]
     return yamlfile.read_mapping(chart_file.data, chart_file.path).get("apiVersion")
 
 
