@@ -45,6 +45,7 @@ class Sources:
         self._tree = tree
         self._folder = folder
         self._charts: dict[str, ChartSource] = {}
+        self._rules_of: dict[str, IgnoreRules] = {}
         self._folders = _by_folder(tree.entries(folder), folder)
         self._small = self._read_small(entry for each in self._folders.values() for entry in each)
 
@@ -135,10 +136,12 @@ class Sources:
         if ignore_file is None:
             return IgnoreRules.parse("")
         text = self._text(ignore_file).decode(errors="surrogateescape")
-        try:
-            return IgnoreRules.parse(text)
-        except InvalidError as error:
-            raise InvalidError(f"{ignore_file.path}: {error.message}", error.remedy) from None
+        if text not in self._rules_of:  # charts often have the same
+            try:
+                self._rules_of[text] = IgnoreRules.parse(text)
+            except InvalidError as error:
+                raise InvalidError(f"{ignore_file.path}: {error.message}", error.remedy) from None
+        return self._rules_of[text]
 
     def _without_links(
         self, folder: str, files: Mapping[str, Entry], entries: Mapping[str, Entry]
