@@ -35,7 +35,8 @@ class BackupDestination:
     def find(self, desired: Sequence[ChartRelease]) -> Sequence[Answer]:
         """Return what the backup holds of each release: one request, and one for each release.
 
-        A development version that the index has is not asked for again.
+        A development version is asked for only where the index has another content of it: an
+        archive that is not in the index is met when it is to be written.
         """
         listed = self.listed()
         return look_up(lambda release: self._find(release, listed), desired, self._jobs)
@@ -76,10 +77,13 @@ class BackupDestination:
 
     def fetch(self, release: ChartRelease) -> bytes:
         """Return the archive that is out."""
+        return self._get(release)[0]
+
+    def _get(self, release: ChartRelease) -> tuple[bytes, Stored]:
         stored = self._store.get(release.archive.file_name, LARGEST_ARCHIVE)
         if stored is None:
             raise InvalidError(f"{self._place(release)} is gone", "Run it again.")
-        return stored[0]
+        return stored
 
     def _place(self, release: ChartRelease) -> str:
         return self._store.location(release.archive.file_name)
@@ -90,6 +94,8 @@ class BackupDestination:
         ours = release.archive.sha256
         if entry.get("digest") == ours and (release.is_dev or self._is_stored(release)):
             return Found(State.SAME, place, sha256=ours)
+        if release.is_dev and not entry:
+            return Found(State.ABSENT, place)
         stored = self._store.get(key, LARGEST_ARCHIVE)
         if stored is None:
             return Found(State.ABSENT, place)
@@ -132,14 +138,16 @@ class BackupDestination:
                 metadata={_METADATA: release.archive.content_digest},
             )
         except LostRaceError:
-            return self._theirs(release)
+            return self._settle(release, may_replace=release.is_dev and etag is None)
         return release.archive.sha256
 
-    def _theirs(self, release: ChartRelease) -> str:
-        """Return the sha256 of what somebody else stored meanwhile, if it is the same chart."""
-        data = self.fetch(release)
+    def _settle(self, release: ChartRelease, *, may_replace: bool) -> str:
+        """Return the sha256 of what is out after all: somebody else's, if it is the same chart."""
+        data, about = self._get(release)
         if compare(release, data, self._place(release)) is State.SAME:
             return sha256(data).hexdigest()
+        if may_replace:
+            return self._store_archive(release, about.etag)
         kind = FailedError if release.is_dev else RefusedError
         raise kind(
             f"{self._place(release)} was written by somebody else meanwhile",
