@@ -161,10 +161,10 @@ def test_offers_the_nearest_variable(variable: str, remedy: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "message", "remedy"),
     [
-        ("charts: 1", "`charts` is 1", "It must be a text."),
-        ("charts: ''", "`charts` is ''", "It must be a text."),
-        ("charts:", "`charts` is empty", "It must be a text."),
-        ("charts: [a]", "`charts` is ['a']", "It must be a text."),
+        ("charts: 1", "`charts` is 1", "It must be a text that is not empty."),
+        ("charts: ''", "`charts` is ''", "It must be a text that is not empty."),
+        ("charts:", "`charts` is empty", "It must be a text that is not empty."),
+        ("charts: [a]", "`charts` is ['a']", "It must be a text that is not empty."),
         ("s3: true", "`s3` is True", "It must be a mapping."),
         ("s3:", "`s3` is empty", "It must be a mapping."),
         (
@@ -174,7 +174,7 @@ def test_offers_the_nearest_variable(variable: str, remedy: str, tmp_path: Path)
         ),
         ("plain_http: 2", "`plain_http` is 2", "It must be true or false."),
         ("git: {branch: 1}", "`git.branch` is 1", "It must be a text or a list of texts."),
-        ("git: {branch: [1]}", "`git.branch` is 1", "It must be a text."),
+        ("git: {branch: [1]}", "`git.branch` is 1", "It must be a text that is not empty."),
         ("git: {claims: []}", "`git.claims` is []", "It must be true or false."),
         ("helm: helm3", "`helm` is 'helm3'", "It must be sdk or path."),
         ("helm: []", "`helm` is []", "It must be sdk or path."),

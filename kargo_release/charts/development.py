@@ -15,6 +15,7 @@ from kargo_release.charts.release import (
     Rows,
     archive_destinations,
     carry_out,
+    with_bytes_out,
 )
 from kargo_release.charts.sources import ChartSource
 from kargo_release.errors import InvalidError, KargoError, UsageError
@@ -56,6 +57,7 @@ def release_dev_charts(
     audience.planned(rows)
     rows = check_with_helm(rows, project, audience.waits)
     if not dry_run and any(row.error is None and not row.is_complete for row in rows):
+        rows = [with_bytes_out(row, route) for row in rows]
         rows = carry_out(project, route, rows, audience)
     return DevRelease(rows, dict(packed.errors))
 

@@ -95,7 +95,8 @@ def release_charts(
         rows = check_with_helm(rows, project, audience.waits)
     if dry_run or _has_errors(rows):
         return rows
-    return carry_out(project, route, rows, audience)
+    rows = [with_bytes_out(row, route) for row in rows]
+    return rows if _has_errors(rows) else carry_out(project, route, rows, audience)
 
 
 def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) -> Rows:
@@ -113,7 +114,6 @@ def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) ->
         if route.claims is not None:
             rows = plan.carry_out([route.claims], rows, report)
             rows = [_at_claimed_commit(row, project) for row in rows]
-        rows = [_with_bytes_out(row, route) for row in rows]
         rows = plan.carry_out(route.archives, rows, report)
         if route.tags is not None:
             rows = plan.carry_out([route.tags], _look_again(route, rows, audience), report)
@@ -193,7 +193,7 @@ def _has_errors(rows: Rows) -> bool:
     return any(row.error is not None for row in rows)
 
 
-def _with_bytes_out(row: Row[ChartRelease], route: Route) -> Row[ChartRelease]:
+def with_bytes_out(row: Row[ChartRelease], route: Route) -> Row[ChartRelease]:
     """Return the row with the archive that is out somewhere, if its bytes differ from ours."""
     if row.error is not None or row.is_complete:
         return row
@@ -203,9 +203,18 @@ def _with_bytes_out(row: Row[ChartRelease], route: Route) -> Row[ChartRelease]:
             continue
         if found.sha256 == row.desired.archive.sha256:
             return row
-        archive = adopt(row, destination)
-        return replace(row, desired=row.desired.with_archive(archive))
+        return _with_bytes_of(row, destination)
     return row
+
+
+def _with_bytes_of(row: Row[ChartRelease], destination: ArchiveDestination) -> Row[ChartRelease]:
+    try:
+        archive = adopt(row, destination)
+    except RefusedError as error:
+        return row.refused(error)
+    except KargoError as error:
+        return replace(row, error=error)
+    return replace(row, desired=row.desired.with_archive(archive))
 
 
 def _check_writable(route: Route, rows: Rows) -> None:
@@ -255,7 +264,11 @@ def _end_claims(route: Route, rows: Rows) -> Rows:
     fresh = [row.desired for row in tagged if row.outcomes["tag"] is Outcome.PUBLISHED]
     stale = route.claims.left_over([row.desired for row in tagged])
     in_vain = [row.desired for row in rows if _is_claimed_in_vain(row, route)]
-    route.claims.end([*fresh, *in_vain, *(each for each in stale if each not in fresh)])
+    try:
+        route.claims.end([*fresh, *in_vain, *(each for each in stale if each not in fresh)])
+    except FailedError:
+        # What is tagged is released: a claim that stays blocks nothing, and the next run ends it.
+        return rows
     return [_unclaimed(row) if row.desired in in_vain else row for row in rows]
 
 

@@ -9,6 +9,10 @@ from released import check_released, claims, index, manifest_digest
 from sandbox import Ended, Sandbox
 from untouched import everything
 
+from kargo_release.charts.desired import ARCHIVE_MEDIA_TYPE, CONFIG_MEDIA_TYPE, CONTENT_DIGEST
+from kargo_release.oci.artifact import Artifact, Blob
+from kargo_release.oci.registry import Registry
+
 CLAIM = "refs/kargo-release/kano-1.0.0"
 # Refuses to remove claims: the third argument of the hook is the new object.
 KEEP = 'case "$1 $3" in refs/kargo-release/*" 0000"*) echo kept; exit 1;; esac'
@@ -262,3 +266,20 @@ def test_the_archive_in_the_bucket_is_the_one_in_the_document(platform: Sandbox)
     assert hashlib.sha256(data).hexdigest() == chart["archive"]["sha256"]
     assert len(data) == chart["archive"]["bytes"]
     assert body["Metadata"] == {"content-digest": chart["archive"]["content_digest"]}
+
+
+def test_refuses_a_registry_that_holds_another_archive_than_it_says(platform: Sandbox) -> None:
+    content = released(platform).chart["archive"]["content_digest"]
+    for lose in (lose_tag, lose_archive, lose_index, lose_manifest):
+        lose(platform)
+    layer = Blob(ARCHIVE_MEDIA_TYPE, b"no archive of a chart")
+    lie = Artifact(Blob(CONFIG_MEDIA_TYPE, b"{}"), (layer,), {CONTENT_DIGEST: content})
+    registry = Registry(f"oci://{platform.registry}", plain_http=None, environ={})
+    registry.push("kano", "1.0.0", lie, replace=True)
+
+    ended = platform.run("release-chart", "kano", "--json")
+
+    assert ended.exit_code == 3
+    assert ended.chart["error"]["message"].endswith("holds another archive than it says")
+    assert ended.states == {"registry": "unchanged", "backup": "refused", "tag": "refused"}
+    assert claims(platform) == []
