@@ -1,7 +1,7 @@
-"""The real Helm: strict lint and rendering of packaged charts, in one child process.
+"""The real Helm: strict lint and rendering of packaged charts, in child processes.
 
 The SDK (``helm-python-sdk``) cannot be interrupted and has no time limit of its own, so it runs
-in a child that can be killed; the program ``helm`` is run by the same child, for the same
+in children that can be killed; the program ``helm`` is run by the same children, for the same
 limits. See ``helm_child.py`` for the other side.
 """
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,7 @@ from kargo_release.errors import FailedError, KargoError, RefusedError
 TIME_LIMIT = 120.0
 """Seconds that one call of ``Helm.check`` may take, for all its charts."""
 
+_CHILDREN = 2  # each works on one core, and takes memory for a Helm of its own
 _LONGEST_ANSWER = 128 << 20
 _LAST_BYTES = 64 << 10
 _LAST_LINES = 3
@@ -95,7 +97,7 @@ def find_helm(choice: Literal["sdk", "path"]) -> "Helm":
 
 
 class Helm:
-    """Checks charts in a child process that is started once and serves all of them.
+    """Checks charts in child processes that are started once and serve all of them.
 
     Args:
         engine: ``sdk``, or the absolute path of the program ``helm``.
@@ -105,7 +107,7 @@ class Helm:
     def __init__(self, engine: str, limit: float = TIME_LIMIT) -> None:
         self._engine = engine
         self._limit = limit
-        self._child: _Child | None = None
+        self._children: list[_Child] = []
 
     def __enter__(self) -> Self:
         return self
@@ -114,12 +116,12 @@ class Helm:
         self.close()
 
     def start(self) -> None:
-        """Start the child now, so that it loads Helm while the caller does other things.
+        """Start a child now, so that it loads Helm while the caller does other things.
 
         Raises:
             FailedError: The child could not be started.
         """
-        self._started()
+        self._started(1)
 
     def check(self, charts: Sequence[PackedChart]) -> list[HelmReport]:
         """Lint each archive strictly and render it, as a release of its name in ``default``.
@@ -131,12 +133,13 @@ class Helm:
             FailedError: Helm crashed, or took longer than the limit.
             RefusedError: The SDK is installed but cannot be used on this system.
         """
-        child = self._started()
-        timer = threading.Timer(self._limit, child.expire, (self._limit,))
+        children = self._started(min(_CHILDREN, len(charts)))
+        timer = threading.Timer(self._limit, self._expire)
         timer.daemon = True
         timer.start()
         try:
-            return [child.check(chart) for chart in charts]
+            turns = (charts[at : at + _CHILDREN] for at in range(0, len(charts), _CHILDREN))
+            return [report for turn in turns for report in _at_once(children, turn)]
         except BaseException:
             self.close()
             raise
@@ -144,19 +147,22 @@ class Helm:
             timer.cancel()
 
     def close(self) -> None:
-        """End the child, at once, with all it started. ``check`` would start a new one."""
-        if self._child is not None:
-            self._child.close()
-            self._child = None
+        """End the children, at once, with all they started. ``check`` would start new ones."""
+        while self._children:
+            self._children.pop().close()
 
-    def _started(self) -> "_Child":
-        if self._child is None:
-            self._child = _Child(self._engine)
-        return self._child
+    def _started(self, number: int) -> "list[_Child]":
+        while len(self._children) < number:
+            self._children.append(_Child(self._engine))
+        return self._children
+
+    def _expire(self) -> None:
+        for child in self._children:
+            child.expire(self._limit)
 
 
 class _Child:
-    """The running child, and the private folder through which it gets the archives."""
+    """A running child, and the private folder through which it gets the archives."""
 
     def __init__(self, engine: str) -> None:
         self._expired_after: float | None = None
@@ -166,13 +172,17 @@ class _Child:
             )
             self._path = Path(self._folder.name)
             self._process = _start(self._path, engine)
+            stdin, stdout = self._process.stdin, self._process.stdout
+            assert stdin is not None and stdout is not None  # noqa: S101, PT018 - both are pipes
+            self._stdin, self._stdout = stdin, stdout
         except OSError as error:
             raise FailedError(
                 f"Helm could not be started: {error.strerror}",
                 "Make sure that there is room in the folder for temporary files.",
             ) from None
 
-    def check(self, chart: PackedChart) -> HelmReport:
+    def hand_over(self, chart: PackedChart) -> None:
+        """Let the child check a chart; its report must be taken before the next is handed over."""
         archive = self._path / "chart.tgz"
         try:
             archive.unlink(missing_ok=True)
@@ -183,7 +193,14 @@ class _Child:
                 f"{chart.name}: its archive could not be handed to Helm: {error.strerror}",
                 "Make sure that there is room in the folder for temporary files.",
             ) from None
-        answer = self._ask({"file": archive.name, "name": chart.name, "library": chart.is_library})
+        job = {"file": archive.name, "name": chart.name, "library": chart.is_library}
+        with suppress(BrokenPipeError):  # it has ended, which its report tells
+            self._stdin.write(json.dumps(job).encode() + b"\n")
+            self._stdin.flush()
+
+    def report(self, chart: PackedChart) -> HelmReport:
+        """Wait for the report of the chart that was handed over, and return it."""
+        answer = self._stdout.readline(_LONGEST_ANSWER)
         if not answer.endswith(b"\n"):
             raise self._failure(chart.name)
         return _report(chart.name, json.loads(answer))
@@ -197,17 +214,6 @@ class _Child:
         self._kill()
         self._process.communicate()
         self._folder.cleanup()
-
-    def _ask(self, job: Mapping[str, object]) -> bytes:
-        """Return the child's answer, a line; without its end when the child has ended."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None  # noqa: S101, PT018 - both are pipes
-        try:
-            stdin.write(json.dumps(job).encode() + b"\n")
-            stdin.flush()
-        except BrokenPipeError:
-            return b""
-        return stdout.readline(_LONGEST_ANSWER)
 
     def _kill(self) -> None:
         if self._process.poll() is not None:
@@ -243,6 +249,13 @@ class _Child:
         if crash := helm_child.GO_CRASH.search(text):
             return crash[0]
         return "; ".join(text.splitlines()[-_LAST_LINES:]) or f"exit {self._process.returncode}"
+
+
+def _at_once(children: Sequence[_Child], charts: Sequence[PackedChart]) -> list[HelmReport]:
+    work = list(zip(children, charts, strict=False))
+    for child, chart in work:
+        child.hand_over(chart)
+    return [child.report(chart) for child, chart in work]
 
 
 def _start(folder: Path, engine: str) -> subprocess.Popen[bytes]:
