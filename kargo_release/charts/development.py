@@ -18,7 +18,7 @@ from kargo_release.charts.release import (
     with_bytes_out,
 )
 from kargo_release.charts.sources import ChartSource
-from kargo_release.errors import InvalidError, KargoError, UsageError
+from kargo_release.errors import InvalidError, KargoError, RefusedError, UsageError
 from kargo_release.git.repository import Commit
 
 
@@ -43,7 +43,8 @@ def release_dev_charts(
 
     Raises:
         InvalidError: There is no chart at all.
-        UsageError: The setting ``dev_version`` makes no version.
+        UsageError: The setting ``dev_version`` makes no version, or one that a release could bear.
+        RefusedError: The setting counts commits, and this clone is shallow.
         FailedError: A destination can't be asked.
         InterruptError: Ctrl-C; the message says what is out.
     """
@@ -85,21 +86,43 @@ def _without_irregular(project: Project, packed: Packed) -> Packed:
 def _version(project: Project, commit: Commit) -> Callable[[ChartSource], str]:
     """Return what gives each chart its development version, by the setting's template."""
     template = project.settings.dev_version
-    count = str(project.repository.count(commit)) if "{count}" in template else ""
+    count = _count(project, commit) if "{count}" in template else ""
 
     def version(source: ChartSource) -> str:
-        text = template.replace("{version}", source.metadata.version.partition("+")[0])
+        own = source.metadata.version.partition("+")[0]
+        text = template.replace("{version}", own)
         text = text.replace("{count}", count).replace("{sha}", commit.sha[:_SHORT])
-        try:
-            versions.parse_strict(text)
-        except InvalidError:
+        if fault := _fault(text, own):
             raise UsageError(
-                f"settings: dev_version {template!r} makes {text!r}, which is no SemVer",
+                f"settings: dev_version {template!r} makes {text!r}, which is {fault}",
                 "Use {version}, {count} and {sha}: {version}-dev.{count}.g{sha}.",
-            ) from None
+            )
         return text
 
     return version
 
 
 _SHORT = 7
+
+
+def _count(project: Project, commit: Commit) -> str:
+    if project.repository.is_shallow:
+        raise RefusedError(
+            "this shallow clone can't tell how many commits there are, which dev_version counts",
+            "Fetch the history: `git fetch --unshallow`, in GitHub Actions `fetch-depth: 0`.",
+        )
+    return str(project.repository.count(commit))
+
+
+def _fault(text: str, own: str) -> str:
+    """Return why a chart of version ``own`` may not be developed as ``text``; empty if it may.
+
+    Development versions are replaced, so none may be one that a release could bear.
+    """
+    try:
+        is_prerelease = bool(versions.parse_strict(text).prerelease)
+    except InvalidError:
+        return "no SemVer"
+    if not is_prerelease:
+        return "no pre-release, as development versions must be"
+    return "the chart's own version" if text.partition("+")[0] == own else ""

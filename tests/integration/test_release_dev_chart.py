@@ -209,6 +209,46 @@ def test_tells_a_setting_that_makes_no_version(three: Sandbox, template: str) ->
     assert everything(three) == before
 
 
+@pytest.mark.parametrize(
+    ("version", "template", "fault"),
+    [
+        ("1.0.0", "{version}", "'1.0.0', which is no pre-release"),
+        ("1.0.0", "{version}+{sha}", "which is no pre-release"),
+        ("1.0.0-rc.1", "{version}", "'1.0.0-rc.1', which is the chart's own version"),
+        ("1.0.0-rc.1+x", "{version}", "'1.0.0-rc.1', which is the chart's own version"),
+    ],
+)
+def test_refuses_a_version_that_a_release_could_bear(
+    platform: Sandbox, version: str, template: str, fault: str
+) -> None:
+    platform.write_chart("kano", version, more="description: Maps.\n")
+    platform.commit()
+    platform.push()
+    assert platform.run("release-chart", "kano").exit_code == 0
+    platform.write("charts/kano/values.yaml", "greeting: changed\n")
+    platform.environ["KARGO_RELEASE_DEV_VERSION"] = template
+    before = everything(platform)
+
+    ended = platform.run("release-dev-chart", "kano", "--json")
+
+    assert ended.exit_code == 2, ended.err
+    assert ended.tells(fault, "{version}-dev.{count}.g{sha}")
+    assert everything(platform) == before
+
+
+def test_counts_no_commits_in_a_shallow_clone(local: Sandbox) -> None:
+    head = local.git("rev-parse", "HEAD")
+    local.write(".git/shallow", f"{head}\n")
+    local.environ["KARGO_RELEASE_DEV_VERSION"] = "{version}-dev.{count}"
+
+    ended = local.run("release-dev-chart", "--json")
+
+    assert ended.exit_code == 3
+    assert ended.tells("this shallow clone can't tell", "`git fetch --unshallow`")
+    local.environ["KARGO_RELEASE_DEV_VERSION"] = "{version}-dev.g{sha}"
+    assert local.run("release-dev-chart").exit_code == 0
+
+
 def test_takes_the_working_tree_as_it_is(three: Sandbox) -> None:
     three.write(".gitignore", "*.log\n")
     three.write("charts/kube/values.yaml", "greeting: changed\n")
