@@ -214,6 +214,8 @@ def _check(settings: Settings) -> None:
             f"settings: backup {settings.backup}: rclone's remotes are not supported yet",
             "Give the bucket itself: s3://bucket/path, and s3.endpoint if it is not on AWS.",
         )
+    if re.match(r"(?!s3://)[A-Za-z][A-Za-z0-9+.-]+:", settings.backup or ""):
+        _refuse("settings", "backup", settings.backup, "s3://bucket/path or a folder")
     if not all(part in settings.git.tag for part in ("{name}", "{version}")):
         _refuse("settings", "git.tag", settings.git.tag, "a text with {name} and {version} in it")
     if not _names_a_ref(settings.git.tag):

@@ -203,6 +203,10 @@ def test_refuses_a_value_of_the_wrong_kind(
         ("registry: oci://", "`registry` is 'oci://'", "oci://host/path"),
         ("registry: 'oci://a b/c'", "`registry` is 'oci://a b/c'", "oci://host/path"),
         ("backup: rclone:charts", "rclone's remotes are not supported yet", "s3://bucket/path"),
+        ("backup: gs://charts/helm", "`backup` is 'gs://charts/helm'", "s3://bucket/path or a fol"),
+        ("backup: https://x/y", "`backup` is 'https://x/y'", "s3://bucket/path or a folder"),
+        ("backup: S3://charts/helm", "`backup` is 'S3://", "s3://bucket/path or a folder"),
+        ("backup: 's3:charts'", "`backup` is 's3:charts'", "s3://bucket/path or a folder"),
         ("git: {tag: '{name}'}", "`git.tag` is '{name}'", "{name} and {version}"),
         ("git: {tag: '-{name}{version}'}", "`git.tag` is '-{name}{version}'", "takes for a tag"),
         ("git: {tag: '{name} {version}'}", "`git.tag` is '{name} {version}'", "takes for a tag"),
@@ -225,6 +229,13 @@ def test_refuses_a_value_that_means_nothing(
     assert error.message.startswith("settings: ")
     assert message in error.message
     assert remedy in error.remedy
+
+
+@pytest.mark.parametrize(
+    "backup", ["s3://charts/helm", "backup", "../a:b", "/srv/charts", "~/charts", "C:\\charts"]
+)
+def test_takes_a_bucket_or_a_folder(backup: str, tmp_path: Path) -> None:
+    assert load(tmp_path, f"backup: '{backup}'").backup == backup
 
 
 @pytest.mark.parametrize(

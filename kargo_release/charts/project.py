@@ -10,7 +10,7 @@ from kargo_release import settings as settings_module
 from kargo_release.bucket.store import ObjectStore
 from kargo_release.charts.destinations.backup import BackupDestination
 from kargo_release.charts.destinations.registry import RegistryDestination
-from kargo_release.errors import FailedError
+from kargo_release.errors import FailedError, UsageError
 from kargo_release.git.remote import Remote
 from kargo_release.git.repository import Repository
 from kargo_release.oci.artifact import Store
@@ -56,7 +56,11 @@ class Project:
         return RegistryDestination(self._store(), self.settings.jobs)
 
     def backup(self) -> BackupDestination | None:
-        """Return the backup as a destination; None where there is none."""
+        """Return the backup as a destination; None where there is none.
+
+        Raises:
+            UsageError: Its folder is that of a user whom nobody knows, or its bucket has no name.
+        """
         store = self._object_store()
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return None if store is None else BackupDestination(store, self.settings.jobs, now)
@@ -85,7 +89,7 @@ class Project:
             local = self.settings.is_local
             return FolderStore(folder, f"{LOCAL_FOLDER}/backup") if local else None
         if not backup.startswith("s3://"):
-            return FolderStore(self.repository.root / Path(backup).expanduser(), backup)
+            return FolderStore(self.repository.root / _expanded(backup), backup)
         from kargo_release.bucket.s3 import S3Store
 
         s3 = self.settings.s3
@@ -117,3 +121,13 @@ class Project:
                 f"{folder} can't be written to: {error.strerror}",
                 "Make it a folder that is yours, on a disk with space; then run this again.",
             ) from None
+
+
+def _expanded(folder: str) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"settings: backup {folder}: this user's home folder is not known",
+            "Write the folder's whole path.",
+        ) from None
