@@ -122,7 +122,6 @@ def check_regular(root: Path, charts: Sequence[ResolvedChart]) -> None:
 def _irregular(folder: Path) -> Iterator[str]:
     for parent, _, files in os.walk(folder):
         for name in files:
-            path = Path(parent, name)
-            mode = path.lstat().st_mode
+            mode = os.lstat(f"{parent}/{name}").st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-                yield path.relative_to(folder).as_posix()
+                yield Path(parent, name).relative_to(folder).as_posix()
