@@ -196,18 +196,19 @@ class Repository:
             yield _WorkingTree(self, "HEAD", self._scratch_environment(Path(scratch)))
 
     def _scratch_environment(self, scratch: Path) -> dict[str, str]:
-        index = self._git_path("index")
+        index, objects = self._git_paths("index", "objects")
         if index.exists():
             (scratch / "index").write_bytes(index.read_bytes())
         (scratch / "objects").mkdir()
         return {
             "GIT_INDEX_FILE": str(scratch / "index"),
             "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(self._git_path("objects")),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(objects),
         }
 
-    def _git_path(self, name: str) -> Path:
-        return self.root / self.run(["rev-parse", "--git-path", name]).decode().strip()
+    def _git_paths(self, *names: str) -> list[Path]:
+        wanted = [word for name in names for word in ("--git-path", name)]
+        return [self.root / path for path in self.run(["rev-parse", *wanted]).decode().splitlines()]
 
     def uncommitted(self, folders: Sequence[str]) -> list[str]:
         """Return the paths below ``folders`` that differ from HEAD, untracked ones too."""
@@ -238,8 +239,10 @@ class Repository:
     def local_tags(self) -> dict[str, str]:
         """Return the commits that this clone's tags stand for, by the tags' names."""
         form = "%(refname:strip=2)%00%(objectname)%00%(*objectname)"
-        listing = self.run(["for-each-ref", f"--format={form}", "refs/tags"]).decode()
-        rows = (line.split("\0") for line in listing.splitlines())
+        listing = self.run(["for-each-ref", f"--format={form}", "refs/tags"])
+        # A name may be no UTF-8, and hold what is a line's end to Unicode but not to Git.
+        lines = listing.decode(errors="surrogateescape").split("\n")
+        rows = (line.split("\0") for line in lines if line)
         return {name: peeled or oid for name, oid, peeled in rows}
 
     def message(self, tag_object: str) -> str:
