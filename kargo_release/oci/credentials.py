@@ -92,20 +92,32 @@ def _password_file(environ: Mapping[str, str]) -> str:
 
 
 def _files(environ: Mapping[str, str]) -> Iterator[Path]:
-    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    home = _home(environ)
     if named := environ.get("HELM_REGISTRY_CONFIG"):
         yield Path(named)
-    else:
-        yield _helm_home(environ, home) / "registry" / "config.json"
-    docker = environ.get("DOCKER_CONFIG")
-    yield (Path(docker) if docker else home / ".docker") / "config.json"
+    elif helm := _helm_home(environ, home):
+        yield helm / "registry" / "config.json"
+    if named := environ.get("DOCKER_CONFIG"):
+        yield Path(named) / "config.json"
+    elif home:
+        yield home / ".docker" / "config.json"
 
 
-def _helm_home(environ: Mapping[str, str], home: Path) -> Path:
+def _home(environ: Mapping[str, str]) -> Path | None:
+    """Return the user's home; None for one that has none, as numbered users of containers."""
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError:
+        return None
+
+
+def _helm_home(environ: Mapping[str, str], home: Path | None) -> Path | None:
     if named := environ.get("HELM_CONFIG_HOME"):
         return Path(named)
     if base := environ.get("XDG_CONFIG_HOME"):
         return Path(base) / "helm"
+    if home is None:
+        return None
     preferences = home / "Library" / "Preferences"
     return (preferences if sys.platform == "darwin" else home / ".config") / "helm"
 

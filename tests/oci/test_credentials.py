@@ -66,6 +66,23 @@ def test_finds_none_in_an_empty_home(home: Home) -> None:
     assert home.login() is None
 
 
+def test_finds_none_for_a_user_without_a_home(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers run as a number that no file of users knows."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    del home.environ["HOME"]
+    assert home.login() is None
+
+    home.write(tmp_path / "config.json", {"auths": {HOST: entry("ada", "s3cret")}})
+    assert home.login({"DOCKER_CONFIG": str(tmp_path)}) == Login("ada", "s3cret")
+
+
 def test_takes_the_environment_before_all_files(home: Home) -> None:
     home.write(home.helm, {"auths": {HOST: entry("helm", "h")}})
     environ = {
