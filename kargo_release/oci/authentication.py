@@ -26,6 +26,8 @@ _UNAUTHORIZED = (400, 401, 403)
 _LONGEST_TOKEN = 1 << 20
 # What the protocol says of a token without expires_in.
 _DEFAULT_LIFE = 60.0
+# No token is kept for longer than a day, whatever number the server tells.
+_LONGEST_LIFE = 86400.0
 # A token is renewed this long before its end, so that it does not end under way.
 _MARGIN = 10.0
 _CLIENT = "kargo-release"
@@ -134,8 +136,7 @@ class Authentication:
         token = document.get("token") or document.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise self._unreadable(challenge)
-        life = document.get("expires_in")
-        seconds = float(life) if isinstance(life, int | float) and life > 0 else _DEFAULT_LIFE
+        seconds = _life(document.get("expires_in"))
         grant = Grant(challenge, f"Bearer {token}", asked + max(seconds - _MARGIN, seconds / 2))
         with self._lock:
             self._grants[scope] = grant
@@ -191,6 +192,11 @@ class Authentication:
             f"registry {host} did not accept {who} ({refused.status_code}){words(refused)}",
             f"Log in: helm registry login {host}",
         )
+
+
+def _life(told: object) -> float:
+    """Return the seconds that a token is good for."""
+    return min(told, _LONGEST_LIFE) if isinstance(told, int | float) and told > 0 else _DEFAULT_LIFE
 
 
 def _get(realm: str, wanted: Mapping[str, str], basic: str) -> Call:
