@@ -14,6 +14,7 @@ from kargo_release.charts import metadata
 from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.metadata import Metadata
 from kargo_release.charts.sources import CHART_FILE
+from kargo_release.errors import InvalidError
 from kargo_release.git.repository import Commit
 from kargo_release.oci.artifact import CREATED, Artifact, Blob, encode
 
@@ -70,8 +71,19 @@ class ChartRelease:
 
     @cached_property
     def created(self) -> str:
-        """The commit's time, RFC 3339 in UTC."""
-        return datetime.fromtimestamp(self.commit.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        """The commit's time, RFC 3339 in UTC.
+
+        Raises:
+            InvalidError: It lies after the year 9999, which RFC 3339 can't write.
+        """
+        try:
+            time = datetime.fromtimestamp(self.commit.time, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise InvalidError(
+                f"commit {self.commit.sha[:12]} was made after the year 9999, by its own account",
+                "Make a commit on a machine whose clock is right.",
+            ) from None
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @cached_property
     def artifact(self) -> Artifact:

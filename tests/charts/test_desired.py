@@ -1,6 +1,7 @@
 """What we push of a chart, held against what the real Helm pushes of the same archive."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from servers import DockerRegistry
 from kargo_release.charts import archive
 from kargo_release.charts.archive import ChartArchive, PackedFile
 from kargo_release.charts.desired import CONTENT_DIGEST, ChartRelease
+from kargo_release.errors import InvalidError
 from kargo_release.git.repository import Commit
 from kargo_release.oci.artifact import CREATED, MANIFEST_MEDIA_TYPE
 
@@ -134,6 +136,16 @@ def test_makes_one_manifest_of_one_commit_wherever_it_is_made(
 
     assert again.created == "2023-11-14T22:13:20Z"
     assert again.artifact.manifest.digest == digest
+
+
+@pytest.mark.parametrize("time", [253_402_300_800, 2**62])
+def test_tells_a_commit_of_a_time_that_nobody_can_write(time: int) -> None:
+    ours = replace(release(PLAIN), commit=replace(COMMIT, time=time))
+
+    with pytest.raises(InvalidError, match="commit aaaaaaaaaaaa was made after the year") as told:
+        assert ours.artifact
+
+    assert "whose clock is right" in told.value.remedy
 
 
 def test_writes_a_plus_in_a_tag_as_helm_does(tmp_path: Path, docker_host: DockerRegistry) -> None:
