@@ -216,8 +216,9 @@ def _check(settings: Settings) -> None:
         )
     if re.match(r"(?!s3://)[A-Za-z][A-Za-z0-9+.-]+:", settings.backup or ""):
         _refuse("settings", "backup", settings.backup, "s3://bucket/path or a folder")
-    if not all(part in settings.git.tag for part in ("{name}", "{version}")):
-        _refuse("settings", "git.tag", settings.git.tag, "a text with {name} and {version} in it")
+    if any(settings.git.tag.count(part) != 1 for part in ("{name}", "{version}")):
+        wanted = "a text with {name} and {version} in it, each once"
+        _refuse("settings", "git.tag", settings.git.tag, wanted)
     if not _names_a_ref(settings.git.tag):
         _refuse("settings", "git.tag", settings.git.tag, "a name that Git takes for a tag")
     if not 1 <= settings.jobs <= _JOBS_LIMIT:

@@ -208,6 +208,8 @@ def test_refuses_a_value_of_the_wrong_kind(
         ("backup: S3://charts/helm", "`backup` is 'S3://", "s3://bucket/path or a folder"),
         ("backup: 's3:charts'", "`backup` is 's3:charts'", "s3://bucket/path or a folder"),
         ("git: {tag: '{name}'}", "`git.tag` is '{name}'", "{name} and {version}"),
+        ("git: {tag: '{version}/{name}-{version}'}", "`git.tag` is '{version}/", "each once"),
+        ("git: {tag: '{name}/{name}-{version}'}", "`git.tag` is '{name}/{name}", "each once"),
         ("git: {tag: '-{name}{version}'}", "`git.tag` is '-{name}{version}'", "takes for a tag"),
         ("git: {tag: '{name} {version}'}", "`git.tag` is '{name} {version}'", "takes for a tag"),
         ("git: {tag: '{name}/{version}.lock'}", "`git.tag` is", "a name that Git takes for a tag"),
