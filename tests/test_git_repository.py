@@ -252,6 +252,15 @@ def test_peels_tags_and_reads_their_messages(local: Sandbox) -> None:
     assert repository.message("light") == ""
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9", b"l\xe2\x80\xa8s", b"\xc2\x85"])
+def test_reads_tags_of_any_name(local: Sandbox, name: bytes) -> None:
+    head = local.git("rev-parse", "HEAD")
+    local.git("tag", "v1")
+    subprocess.run([b"git", b"tag", name], cwd=local.path, check=True)
+
+    assert opened(local).local_tags() == {os.fsdecode(name): head, "v1": head}
+
+
 def test_writes_a_tag_that_git_accepts(local: Sandbox) -> None:
     repository = opened(local)
 
