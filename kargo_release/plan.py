@@ -20,6 +20,7 @@ class State(StrEnum):
     """What a destination answers about one desired item."""
 
     ABSENT = "absent"
+    PARTIAL = "partial"  # of the same content, and something is still to be done
     SAME = "same"
     DIFFERENT = "different"
 
@@ -69,9 +70,10 @@ class Row(Generic[Item]):
         """Whether something is to be done at the destination."""
         return self.found[destination].state is not State.SAME
 
-    def refused(self, error: KargoError) -> "Row[Item]":
+    def stopped(self, error: KargoError) -> "Row[Item]":
         """Return the row with the reason why no destination gets what it lacks."""
-        lacking = {name: Outcome.REFUSED for name in self.found if self.lacks(name)}
+        outcome = Outcome.REFUSED if isinstance(error, RefusedError) else Outcome.FAILED
+        lacking = {name: outcome for name in self.found if self.lacks(name)}
         return replace(self, error=error, outcomes={**self.outcomes, **lacking})
 
     @property
@@ -215,7 +217,7 @@ def _reporter(report: Report[Item], destination: str) -> Callable[[Row[Item], An
 
 def _after(row: Row[Item], destination: str, answer: Answer) -> Row[Item]:
     if isinstance(answer, RefusedError):
-        return row.refused(answer)
+        return row.stopped(answer)
     if isinstance(answer, KargoError):
         outcomes = {**row.outcomes, destination: Outcome.FAILED}
         return replace(row, error=answer, outcomes=outcomes)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from kargo_release import plan
 from kargo_release.charts.catalogue import pack_charts
 from kargo_release.charts.desired import ChartRelease
-from kargo_release.charts.destinations.claims import claim_name
+from kargo_release.charts.destinations.claims import claim_name, claim_ref
 from kargo_release.charts.project import Project
 from kargo_release.charts.release import archive_destinations, route_to
 from kargo_release.errors import FailedError, RefusedError
-from kargo_release.git.remote import Remote
+from kargo_release.git.remote import Push, Remote
 from kargo_release.git.repository import Commit
 from kargo_release.plan import Found, Row, State
 
@@ -57,8 +57,9 @@ def abandon_charts(
     route = route_to(project, remote, refs)
     tagged = [release for release in releases if route.tags and route.tags.is_out(release)]
     _refuse_what_is_out(plan.compare(archive_destinations(project), releases), tagged)
-    if route.claims is not None and not dry_run:
-        _refuse_what_stays(route.claims.end(releases))
+    if begun and not dry_run:
+        ends = [Push(claim_ref(each), "", begun[each.name]) for each in releases]
+        _refuse_what_stays(remote.push(ends))
     return [Abandoned(each.name, each.version, each.commit.sha) for each in releases]
 
 
@@ -105,4 +106,4 @@ def _refuse_what_is_out(rows: Sequence[Row[ChartRelease]], tagged: Sequence[Char
 
 def _is_of_it(found: Found) -> bool:
     """Whether the destination holds the begun content; other content is somebody else's."""
-    return found.state is State.SAME or (found.state is State.ABSENT and bool(found.sha256))
+    return found.state in (State.SAME, State.PARTIAL)

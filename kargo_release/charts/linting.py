@@ -41,7 +41,7 @@ def check_with_helm(
 def _checked(row: Row[ChartRelease], report: HelmReport | None) -> Row[ChartRelease]:
     if report is None or report.ok:
         return row
-    return row.refused(_error(row.desired, report))
+    return row.stopped(_error(row.desired, report))
 
 
 def _error(release: ChartRelease, report: HelmReport) -> RefusedError:

@@ -5,6 +5,7 @@ destination what it has, refuse what differs, check with Helm, claim, copy, look
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -14,7 +15,7 @@ from kargo_release.charts import guards
 from kargo_release.charts.catalogue import History, Packed, pack_charts
 from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.destinations.archives import ArchiveDestination, adopt
-from kargo_release.charts.destinations.claims import ClaimDestination
+from kargo_release.charts.destinations.claims import ClaimDestination, held_back
 from kargo_release.charts.destinations.tags import TagDestination
 from kargo_release.charts.linting import check_with_helm
 from kargo_release.charts.project import Project
@@ -112,9 +113,12 @@ def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) ->
     try:
         _check_writable(route, rows)
         if route.claims is not None:
-            rows = plan.carry_out([route.claims], rows, report)
+            rows = _none_or_all(plan.carry_out([route.claims], rows, report))
             rows = [_at_claimed_commit(row, project) for row in rows]
-        rows = plan.carry_out(route.archives, rows, report)
+        for destination in route.archives:
+            rows = plan.carry_out([destination], rows, report)
+            # A helper may have been quicker, with other bytes of the same content.
+            rows = [with_bytes_out(row, route) for row in rows]
         if route.tags is not None:
             rows = plan.carry_out([route.tags], _look_again(route, rows, audience), report)
         rows = _end_claims(route, rows)
@@ -170,14 +174,14 @@ def _refuse_difference(row: Row[ChartRelease]) -> Row[ChartRelease]:
     if row.error is not None or not different:
         return row
     if different == ["claim"]:
-        return row.refused(_begun_with_other_content(row))
+        return row.stopped(_begun_with_other_content(row))
     found = next(row.found[name] for name in different if name != "claim")
     note = f" ({found.note})" if found.note else ""
     error = RefusedError(
         f"{row.desired.title} is out with other content: {found.reference}{note}",
         f"Give {row.desired.name} a new version in its Chart.yaml; what is out never changes.",
     )
-    return row.refused(error)
+    return row.stopped(error)
 
 
 def _begun_with_other_content(row: Row[ChartRelease]) -> RefusedError:
@@ -209,12 +213,19 @@ def with_bytes_out(row: Row[ChartRelease], route: Route) -> Row[ChartRelease]:
 
 def _with_bytes_of(row: Row[ChartRelease], destination: ArchiveDestination) -> Row[ChartRelease]:
     try:
-        archive = adopt(row, destination)
-    except RefusedError as error:
-        return row.refused(error)
+        return replace(row, desired=row.desired.with_archive(adopt(row, destination)))
     except KargoError as error:
-        return replace(row, error=error)
-    return replace(row, desired=row.desired.with_archive(archive))
+        return row.stopped(error)
+
+
+def _none_or_all(rows: Rows) -> Rows:
+    """Return the rows, all of them stopped when one could not be claimed."""
+    if not _has_errors(rows):
+        return rows
+    return [
+        row if row.error is not None or row.is_complete else row.stopped(held_back(row.desired))
+        for row in rows
+    ]
 
 
 def _check_writable(route: Route, rows: Rows) -> None:
@@ -230,8 +241,11 @@ def _look_again(route: Route, rows: Rows, audience: Audience) -> Rows:
         return rows
     audience.waits("looking again at what is out, before the tag")
     releases = [row.desired for row in todo.values()]
-    lost = route.claims.lost(releases) if route.claims is not None else []
-    seen = plan.compare(route.archives, releases)
+    try:
+        lost = route.claims.lost(releases) if route.claims is not None else []
+        seen = plan.compare(route.archives, releases)
+    except KargoError as error:
+        return [row.stopped(error) if i in todo else row for i, row in enumerate(rows)]
     confirmed = {i: _confirmed(todo[i], each, lost) for i, each in zip(todo, seen, strict=True)}
     return [confirmed.get(i, row) for i, row in enumerate(rows)]
 
@@ -263,11 +277,10 @@ def _end_claims(route: Route, rows: Rows) -> Rows:
     tagged = [row for row in rows if row.error is None and not row.lacks("tag")]
     fresh = [row.desired for row in tagged if row.outcomes["tag"] is Outcome.PUBLISHED]
     stale = route.claims.left_over([row.desired for row in tagged])
+    with suppress(FailedError):  # beside its tag a claim blocks nothing, and the next run ends it
+        route.claims.end([*fresh, *(each for each in stale if each not in fresh)])
     in_vain = [row.desired for row in rows if _is_claimed_in_vain(row, route)]
-    try:
-        route.claims.end([*fresh, *in_vain, *(each for each in stale if each not in fresh)])
-    except FailedError:
-        # What is tagged is released: a claim that stays blocks nothing, and the next run ends it.
+    if route.claims.end(in_vain):
         return rows
     return [_unclaimed(row) if row.desired in in_vain else row for row in rows]
 
@@ -281,7 +294,8 @@ def _is_claimed_in_vain(row: Row[ChartRelease], route: Route) -> bool:
     ours = (Outcome.PUBLISHED, Outcome.UNCHANGED)
     return (
         isinstance(row.error, RefusedError)
-        and row.outcomes.get("claim") is Outcome.PUBLISHED
+        and route.claims is not None
+        and route.claims.is_ours(row)
         and not any(row.outcomes[each.name] in ours for each in route.archives)
     )
 

@@ -105,7 +105,8 @@ class Remote:
             FailedError: The remote can't be reached or refuses everything.
         """
         results = self._push(pushes)
-        return {ref: reason for ref, (flag, reason) in results.items() if flag != _CREATED}
+        answers = {each.ref: results.get(each.ref, ("", "no answer for it")) for each in pushes}
+        return {ref: reason for ref, (flag, reason) in answers.items() if flag != _CREATED}
 
     def _push(self, pushes: Sequence[Push]) -> dict[str, tuple[str, str]]:
         leases = [f"--force-with-lease={each.ref}:{each.expected}" for each in pushes]

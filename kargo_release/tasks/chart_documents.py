@@ -27,9 +27,10 @@ def release_document(
 
 
 def exit_code(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]) -> int:
-    """Return 0 when all went well; else 1 when a step failed or something was changed.
+    """Return 0 when all went well, else why not.
 
-    Else nothing was changed, and the first error's own code says why.
+    1 when a step failed, or a chart was refused after something had been changed; else the first
+    error's own code, which for a chart that can't be read is the same whatever else was done.
     """
     first = _first_error(rows, errors)
     if first is None:
@@ -38,7 +39,9 @@ def exit_code(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError
     changed = (Outcome.PUBLISHED, Outcome.REPLACED)
     if any(isinstance(error, FailedError) for error in every):
         return _PARTIAL
-    if any(outcome in changed for row in rows for outcome in row.outcomes.values()):
+    if any(row.error for row in rows) and any(
+        outcome in changed for row in rows for outcome in row.outcomes.values()
+    ):
         return _PARTIAL
     return first.exit_code
 

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from kargo_release.charts.project import Project
     from kargo_release.tasks.chart_progress import ReleaseProgress
 
-_DRY_RUN = "Show the plan and change nothing; --dry and -R mean the same."
-
 
 @command(
     "NAME...",

@@ -161,7 +161,7 @@ def test_leaves_the_claim_of_another_releaser_when_a_chart_of_the_run_is_refused
 
     assert refused.exit_code == 3, refused.err
     assert "k2 1.0.0 is being released with other content" in refused.err
-    assert "kano 1.0.0 was not begun" in refused.err
+    assert "kano 1.0.0 was held back" in refused.err
     assert claims(platform) == [other, CLAIM]
 
 

@@ -130,7 +130,7 @@ def test_claims_all_charts_or_none(platform: Sandbox) -> None:
 
     assert ended.exit_code == 3
     errors = {each["name"]: each["error"]["message"] for each in ended.document["charts"]}
-    assert "was not begun, for another chart of this run was refused" in errors["kano"]
+    assert "was held back, for another chart of this run was refused" in errors["kano"]
     assert "did not take the claim" in errors["kube"]
     assert platform.remote_refs().keys() == {"refs/heads/main"}
     assert platform.run("release-chart", "kano").exit_code == 0

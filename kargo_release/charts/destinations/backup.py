@@ -13,7 +13,6 @@ from kargo_release.plan import Answer, Found, Row, State, each, look_up
 
 _CONTENT_TYPE = "application/gzip"
 _METADATA = "content-digest"
-_UNINDEXED = "not yet in index.yaml"
 
 
 class BackupDestination:
@@ -55,7 +54,15 @@ class BackupDestination:
     ) -> Sequence[Answer]:
         """Put each archive, then all that were put into the index, in one change of it."""
         self.check_writable()
-        answers = each(self._put, rows, self._jobs, done)
+        answers = self._indexed(rows, each(self._put, rows, self._jobs))
+        for row, answer in zip(rows, answers, strict=True):
+            done(row, answer)
+        return answers
+
+    def _indexed(
+        self, rows: Sequence[Row[ChartRelease]], answers: Sequence[Answer]
+    ) -> Sequence[Answer]:
+        """Put what was stored into the index; return the answers, all failed if that fails."""
         entries = [
             index.Entry(row.desired.metadata.helm, answer.sha256, row.desired.created)
             for row, answer in zip(rows, answers, strict=True)
@@ -103,7 +110,7 @@ class BackupDestination:
         digest = sha256(data).hexdigest()
         state = self._compare(release, data, about)
         if state is State.SAME and entry.get("digest") != digest:
-            return Found(State.ABSENT, place, sha256=digest, mark=about.etag, note=_UNINDEXED)
+            return Found(State.PARTIAL, place, sha256=digest, note="not yet in index.yaml")
         return Found(state, place, sha256=digest, mark=about.etag)
 
     def _is_stored(self, release: ChartRelease) -> bool:
@@ -121,10 +128,9 @@ class BackupDestination:
 
     def _put(self, row: Row[ChartRelease]) -> Found:
         release, found = row.desired, row.found[self.name]
-        sha256_out = release.archive.sha256
-        if found.note != _UNINDEXED:
-            etag = found.mark if found.state is State.DIFFERENT else None
-            sha256_out = self._store_archive(release, etag)
+        sha256_out = found.sha256
+        if found.state is not State.PARTIAL:
+            sha256_out = self._store_archive(release, found.mark or None)
         return Found(State.SAME, self._place(release), sha256=sha256_out)
 
     def _store_archive(self, release: ChartRelease, etag: str | None) -> str:

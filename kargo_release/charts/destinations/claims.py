@@ -5,6 +5,7 @@ with other content, the release is refused.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from kargo_release.charts.desired import ChartRelease
@@ -12,6 +13,8 @@ from kargo_release.errors import KargoError, RefusedError
 from kargo_release.git.remote import CLAIMS, Push, Remote, RemoteRefs
 from kargo_release.plan import Answer, Found, Row, State
 
+# Marks a claim that this run created: it alone may be given up again by this run.
+_OURS = "ours"
 _SHORT = 12  # digits of a commit's name, enough for a person
 
 
@@ -26,6 +29,11 @@ class ContentAt(Protocol):
 def claim_name(release: ChartRelease) -> str:
     """Return the claim's name below ``refs/kargo-release/``; Git forbids no part of a version."""
     return f"{release.name}-{release.version}"
+
+
+def claim_ref(release: ChartRelease) -> str:
+    """Return the claim's whole name on the remote."""
+    return f"{CLAIMS}{claim_name(release)}"
 
 
 class ClaimDestination:
@@ -61,16 +69,20 @@ class ClaimDestination:
     ) -> Sequence[Answer]:
         """Claim all releases or none: what was claimed is given up when one is refused."""
         releases = [row.desired for row in rows]
-        rejected = self._remote.create([Push(_ref(each), each.commit.sha) for each in releases])
+        rejected = self._remote.create(
+            [Push(claim_ref(each), each.commit.sha) for each in releases]
+        )
         # A tag may have come, and its claim gone, since the plan was made: only under our own
         # claim does the remote's answer stay true.
         refs = self._remote.refs()
-        answers = [self._claimed(each, refs, rejected.get(_ref(each), "")) for each in releases]
+        answers = [
+            self._claimed(each, refs, rejected.get(claim_ref(each), "")) for each in releases
+        ]
         if any(isinstance(answer, KargoError) for answer in answers):
-            ours = [each for each in releases if _ref(each) not in rejected]
+            ours = [each for each in releases if claim_ref(each) not in rejected]
             self.end(ours)
             answers = [
-                answer if isinstance(answer, KargoError) else _not_alone(release)
+                answer if isinstance(answer, KargoError) else held_back(release)
                 for release, answer in zip(releases, answers, strict=True)
             ]
         for row, answer in zip(rows, answers, strict=True):
@@ -83,7 +95,7 @@ class ClaimDestination:
         Returns:
             The refs that stay, each with the remote's reason.
         """
-        held = [(_ref(each), self._claimed_commit(each)) for each in releases]
+        held = [(claim_ref(each), self._claimed_commit(each)) for each in releases]
         return self._remote.push([Push(ref, "", commit) for ref, commit in held]) if held else {}
 
     def lost(self, releases: Sequence[ChartRelease]) -> list[ChartRelease]:
@@ -96,6 +108,10 @@ class ClaimDestination:
             and self._tag_name(release) not in refs.tagged
         ]
 
+    def is_ours(self, row: Row[ChartRelease]) -> bool:
+        """Whether this run created the row's claim, rather than met it."""
+        return row.found[self.name].mark == _OURS
+
     def left_over(self, releases: Sequence[ChartRelease]) -> list[ChartRelease]:
         """Return those that had a claim when the plan was made."""
         return [release for release in releases if claim_name(release) in self._refs.claims]
@@ -105,7 +121,7 @@ class ClaimDestination:
 
     def _find(self, release: ChartRelease, refs: RemoteRefs) -> Found:
         claim = refs.claims.get(claim_name(release))
-        reference = _ref(release)
+        reference = claim_ref(release)
         if self._tag_name(release) in refs.tagged:
             return Found(State.SAME, reference, note="ended by the tag")
         if claim is None:
@@ -128,11 +144,7 @@ class ClaimDestination:
             return _refuse(release, f"is being released with other content, {found.note}")
         if found.state is State.ABSENT:
             return _not_taken(release, rejected or "it is gone again")
-        return found
-
-
-def _ref(release: ChartRelease) -> str:
-    return f"{CLAIMS}{claim_name(release)}"
+        return found if rejected else replace(found, mark=_OURS)
 
 
 def _refuse(release: ChartRelease, what: str) -> RefusedError:
@@ -144,13 +156,14 @@ def _refuse(release: ChartRelease, what: str) -> RefusedError:
 
 def _not_taken(release: ChartRelease, reason: str) -> RefusedError:
     return RefusedError(
-        f"the Git remote did not take the claim {_ref(release)}: {reason}",
+        f"the Git remote did not take the claim {claim_ref(release)}: {reason}",
         f"Allow {CLAIMS}* there; set `git.claims: false` if only one release runs at a time.",
     )
 
 
-def _not_alone(release: ChartRelease) -> RefusedError:
+def held_back(release: ChartRelease) -> RefusedError:
+    """Return why a release that nothing is wrong with was not begun."""
     return RefusedError(
-        f"{release.title} was not begun, for another chart of this run was refused",
+        f"{release.title} was held back, for another chart of this run was refused",
         "Run it again without the refused chart.",
     )

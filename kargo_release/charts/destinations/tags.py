@@ -1,10 +1,11 @@
 """The tag as a destination: the commit point of a release, which ends its claim."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.destinations.claims import ContentAt
-from kargo_release.errors import FailedError, RefusedError
+from kargo_release.errors import FailedError, KargoError, RefusedError
 from kargo_release.git.remote import Push, Remote, RemoteRefs
 from kargo_release.git.repository import Repository
 from kargo_release.plan import Answer, Found, Row, State
@@ -62,7 +63,7 @@ class TagDestination:
         answers: list[Answer] = []
         for start in range(0, len(rows), _TAGS_A_PUSH):
             some = rows[start : start + _TAGS_A_PUSH]
-            answers += self._publish(some)
+            answers += self._attempt(some)
             for row, answer in zip(some, answers[start:], strict=True):
                 done(row, answer)
         return answers
@@ -96,6 +97,13 @@ class TagDestination:
                 return value.strip()
         return None
 
+    def _attempt(self, rows: Sequence[Row[ChartRelease]]) -> Sequence[Answer]:
+        """Return what ``_publish`` does; what fails is the answer for these rows alone."""
+        try:
+            return self._publish(rows)
+        except KargoError as error:
+            return [error] * len(rows)
+
     def _publish(self, rows: Sequence[Row[ChartRelease]]) -> list[Answer]:
         names = [self.tag_name(row.desired) for row in rows]
         objects = [self._write(row) for row in rows]
@@ -105,9 +113,17 @@ class TagDestination:
             if name in rejected:
                 answers.append(self._after_rejection(row.desired, rejected[name]))
                 continue
-            self._repository.set_tag(name, tag_object)
+            self._keep(name, tag_object)
             answers.append(Found(State.SAME, name, digest=row.desired.commit.sha))
         return answers
+
+    def _keep(self, name: str, tag_object: str) -> None:
+        """Set the tag in this clone: the release itself where there is no remote."""
+        if self._remote is None:
+            self._repository.set_tag(name, tag_object)
+            return
+        with suppress(FailedError):  # released all the same; `git fetch --tags` brings it later
+            self._repository.set_tag(name, tag_object)
 
     def _write(self, row: Row[ChartRelease]) -> str:
         release = row.desired
