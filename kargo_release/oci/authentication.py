@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _OK = 200
 _UNAUTHORIZED = (400, 401, 403)
 _LONGEST_TOKEN = 1 << 20
+_LONGEST_HEADER = 1 << 13
 # What the protocol says of a token without expires_in.
 _DEFAULT_LIFE = 60.0
 # No token is kept for longer than a day, whatever number the server tells.
@@ -32,7 +33,8 @@ _LONGEST_LIFE = 86400.0
 _MARGIN = 10.0
 _CLIENT = "kargo-release"
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z]+)\s+(?=[A-Za-z]+\s*=)|^\s*([A-Za-z]+)\s*$")
-_PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+# From a name's first letter only: each later one would read on to the name's end again.
+_PARAMETER = re.compile(r'(?<![A-Za-z_])([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,12 @@ def _post(realm: str, wanted: Mapping[str, str], identity_token: str) -> Call:
 
 
 def challenges(header: str) -> Iterator[Challenge]:
-    """Yield the challenges of a ``WWW-Authenticate`` header, their schemes in lower case."""
+    """Yield the challenges of a ``WWW-Authenticate`` header, their schemes in lower case.
+
+    A header of more than 8 KiB, as no registry sends, has none.
+    """
+    if len(header) > _LONGEST_HEADER:
+        return
     starts = list(_SCHEME.finditer(header))
     for index, start in enumerate(starts):
         end = starts[index + 1].start() if index + 1 < len(starts) else len(header)

@@ -280,6 +280,13 @@ def test_answers_no_challenge_of_another_host(
     assert faulty.seen[0].authorization == ""
 
 
+def test_reads_no_challenge_of_a_header_without_measure() -> None:
+    challenge = 'Bearer realm="https://auth.example.com/token"'
+    assert list(challenges(f"{challenge},service={'x' * 4096}"))
+    assert not list(challenges(f"{challenge},service={'x' * 8192}"))
+    assert not list(challenges("Bearer realm=x," + "a" * 65_000))
+
+
 def test_reads_challenges_as_rfc_7235_writes_them() -> None:
     header = (
         'Basic realm="a, b", BEARER realm="https://auth.example.com/token?x=1",'
