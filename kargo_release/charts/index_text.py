@@ -71,11 +71,11 @@ def _json(data: bytes) -> Any:
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    if len(mapping) != len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise _RepeatedKeyError(f"it has the key {repeated!r} twice in one mapping")
+    mapping: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in mapping:
+            raise _RepeatedKeyError(f"it has the key {key!r} twice in one mapping")
+        mapping[key] = value
     return mapping
 
 

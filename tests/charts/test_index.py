@@ -247,6 +247,13 @@ def test_refuses_what_is_no_index(data: bytes, reason: str) -> None:
     assert "Put back a good" in caught.value.remedy
 
 
+def test_finds_a_repeated_key_among_many_in_one_look() -> None:
+    entries = ",".join(f'"chart-{number}": []' for number in range(40_000))
+
+    with pytest.raises(InvalidError, match="the key 'last' twice"):
+        read(f'{{"entries": {{{entries},"last": [],"last": []}}}}'.encode())
+
+
 @pytest.mark.parametrize("whole", [render(with_versions("1.0.0", "1.1.0")), BY_HELM])
 def test_never_takes_the_beginning_of_an_index_for_less_than_it_was(whole: bytes) -> None:
     complete = read(whole)
