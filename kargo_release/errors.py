@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-_URL_PASSWORD = re.compile(r"(?<=://)[^/\s]+@")
+# A password may hold a slash, a quote or an @ that nobody escaped; what names a digest is no user.
+_ADDRESS = re.compile(r"(?<=://)\S+")
+_USER = re.compile(r".*@(?!sha(?:256|512):)")
 
 
 class KargoError(Exception):
@@ -88,5 +90,13 @@ def _one_line(text: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Return ``text`` with the user and password of every URL in it removed."""
-    return _URL_PASSWORD.sub("", text)
+    """Return ``text`` with the user and password of every URL in it removed.
+
+    A URL reaches up to the next white space, and all of it up to its last ``@`` is removed.
+    """
+    return _ADDRESS.sub(lambda address: _without_user(address[0]), text)
+
+
+def _without_user(address: str) -> str:
+    user = _USER.match(address)
+    return address[user.end() :] if user else address

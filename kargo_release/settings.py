@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from kargo_release import yamlfile
-from kargo_release.errors import UsageError, nearest
+from kargo_release.errors import UsageError, nearest, redact
 
 FILE_NAME = "kargo-release.yaml"
 _PREFIX = "KARGO_RELEASE_"
@@ -198,7 +198,8 @@ _CONVERTERS = {str: _text, bool: _truth, int: _count}
 
 
 def _refuse(source: str, key: str, value: Any, wanted: str) -> Any:
-    shown = "empty" if value is None else repr(value)
+    # Before it is cut: of a password without its end nobody could tell that it is one.
+    shown = "empty" if value is None else redact(repr(value))
     if len(shown) > _SHOWN:
         shown = f"{shown[:_SHOWN]}…"
     raise UsageError(f"{source}: `{key}` is {shown}", f"It must be {wanted}.")

@@ -131,13 +131,26 @@ def test_an_error_is_told_in_one_harmless_line_and_a_remedy() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://joe:s3cret@host/x.git", "https://joe:s3@cret@host/x.git", "ssh://s3cret@host/x"],
+    [
+        "https://joe:s3cret@host/x.git",
+        "https://joe:s3@cret@host/x.git",
+        "ssh://s3cret@host/x",
+        "oci://joe:pa/s3cret@host/x",
+        "oci://joe:pa?'\"#s3cret@host/x",
+    ],
 )
 def test_an_error_shows_no_password_of_an_address(url: str) -> None:
     error = FailedError(f"can't read {url}: no, not {url}", f"Look at {url}.")
 
     assert "cret" not in str(error)
     assert "://host/x" in error.message
+
+
+@pytest.mark.parametrize(
+    "text", ["see https://host/x and me@host", f"oci://host/kano@sha256:{'a' * 64}", "joe@host"]
+)
+def test_an_error_keeps_what_is_no_password(text: str) -> None:
+    assert FailedError(text).message == text
 
 
 def test_a_cell_of_a_table_stays_in_its_line() -> None:

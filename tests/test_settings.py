@@ -260,8 +260,12 @@ def test_refuses_a_wrong_value_in_the_environment(
     assert len(error.message) < 120
 
 
-def test_shows_no_password_of_an_address(tmp_path: Path) -> None:
-    assert "s3cret" not in str(refusal(tmp_path, "registry: https://ada:s3cret@x.example/y"))
+@pytest.mark.parametrize("secret", ["s3cret", "s3cret" * 20, "a/s3cret"])
+def test_shows_no_password_of_an_address(secret: str, tmp_path: Path) -> None:
+    error = refusal(tmp_path, f"registry: https://ada:{secret}@x.example/y")
+
+    assert "s3cret" not in str(error)
+    assert "https://x.example/y" in error.message
 
 
 # The file

@@ -50,9 +50,10 @@ def address(url: str) -> Address:
         usable = parts.scheme == "oci" and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or "@" in parts.netloc or parts.query or parts.fragment:
+    if not usable or "@" in url or parts.query or parts.fragment:
+        shown = "what holds an @" if "@" in url else repr(url[:200])
         raise UsageError(
-            f"{url[:200]!r} is not the address of a registry",
+            f"{shown} is not the address of a registry",
             "Write it as oci://HOST[:PORT]/PATH, without a user and a password.",
         )
     path = parts.path.strip("/")
