@@ -32,6 +32,13 @@ def test_opens_the_repository_that_holds_a_folder(local: Sandbox) -> None:
     assert Repository.open(local.path / "charts/kano").root == local.path
 
 
+@pytest.mark.parametrize("name", ["a$HOME", "${HOME}", "~", "%HOME%"])
+def test_opens_a_folder_whose_name_looks_like_a_variable(tmp_path: Path, name: str) -> None:
+    sandbox = Sandbox.make(tmp_path / name)
+
+    assert opened(sandbox).root == sandbox.path
+
+
 def test_refuses_a_folder_that_is_in_no_repository(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="is in no Git repository") as told:
         Repository.open(tmp_path)
@@ -270,6 +277,34 @@ def test_writes_a_tag_that_git_accepts(local: Sandbox) -> None:
     repository.set_tag("kano-1.0.0", tag)
     local.git("fsck", "--strict")
     assert local.git("cat-file", "tag", "kano-1.0.0").count("tagger Ada <ada@example.com>") == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--annotate", "--message", "mine"]])
+def test_leaves_a_tag_that_is_there_already(local: Sandbox, options: list[str]) -> None:
+    local.git("tag", *options, "kano-1.0.0")
+    before = local.git("for-each-ref", "refs/tags")
+    repository = opened(local)
+
+    repository.set_tag("kano-1.0.0", repository.write_tag("kano-1.0.0", repository.commit(), "x\n"))
+
+    assert local.git("for-each-ref", "refs/tags") == before
+
+
+def test_tells_a_tag_that_can_not_be_made(local: Sandbox) -> None:
+    local.git("tag", "kano-1.0.0/x")
+    head = local.git("rev-parse", "HEAD")
+
+    with pytest.raises(FailedError, match=r"git update-ref failed: .*kano-1\.0\.0/x"):
+        opened(local).set_tag("kano-1.0.0", head)
+
+
+def test_names_the_command_that_failed(local: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    local.git("config", "--unset", "user.name")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "some day")
+    repository = opened(local)
+
+    with pytest.raises(FailedError, match="git var failed: fatal: invalid date format: some day"):
+        repository.write_tag("kano-1.0.0", repository.commit(), "kano 1.0.0\n")
 
 
 def test_tags_under_a_neutral_name_where_git_knows_nobody(local: Sandbox) -> None:

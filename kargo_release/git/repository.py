@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import git
 
 _NEUTRAL_IDENTITY = "kargo-release <kargo-release@localhost>"
+_NOTHING = ""  # what git-update-ref(1) takes for a ref that must not be there yet
 _GRACE = 5  # seconds that a Git asked to end has for it
 _LINK, _SUBMODULE = "120000", "160000"
 _SETTINGS = ("-c", "core.quotePath=false", "-c", "core.safecrlf=false", "-c", "gc.auto=0")
@@ -134,7 +135,8 @@ class Repository:
         """Return the repository that holds the folder ``start``.
 
         Raises:
-            InvalidError: There is none, or Git is not installed.
+            InvalidError: There is none.
+            RefusedError: Git is not installed.
         """
         try:
             import git  # noqa: F401 - the import itself looks for the program
@@ -144,7 +146,7 @@ class Repository:
         from git.exc import InvalidGitRepositoryError, NoSuchPathError
 
         try:
-            repo = Repo(start, search_parent_directories=True)
+            repo = Repo(start, search_parent_directories=True, expand_vars=False)
         except (InvalidGitRepositoryError, NoSuchPathError):
             raise InvalidError(
                 f"{start} is in no Git repository", "Run this inside a clone; `git init` makes one."
@@ -268,20 +270,30 @@ class Repository:
         return self._try(["remote", "get-url", name]) is not None
 
     def write_tag(self, name: str, commit: Commit, message: str) -> str:
-        """Store an annotated tag's object, bear no ref yet, and return its name."""
+        """Store an annotated tag's object, which no ref names yet, and return its name."""
         head = f"object {commit.sha}\ntype commit\ntag {name}\ntagger {self._tagger()}\n\n"
         return self.run(["mktag"], stdin=f"{head}{message}".encode()).decode().strip()
 
     def set_tag(self, name: str, tag_object: str) -> None:
-        """Make this clone's tag name the object; a tag that names it already stays."""
-        self.run(["update-ref", f"refs/tags/{name}", tag_object])
+        """Make a tag of this clone name the object; a tag that is there already stays as it is.
+
+        Raises:
+            FailedError: The tag can't be made.
+        """
+        ref = f"refs/tags/{name}"
+        try:
+            self.run(["update-ref", ref, tag_object, _NOTHING])
+        except FailedError:
+            if self._try(["show-ref", "--verify", ref]) is None:
+                raise
 
     def _tagger(self) -> str:
         """Return Git's own identity with the time, or a neutral one where none is configured."""
         known = self._try(["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"])
         if known is not None:
             return known
-        dated = self.run(["-c", "user.name=x", "-c", "user.email=x", "var", "GIT_COMMITTER_IDENT"])
+        somebody = {"GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x"}
+        dated = self.run(["var", "GIT_COMMITTER_IDENT"], environment=somebody)
         return f"{_NEUTRAL_IDENTITY} {' '.join(dated.decode().split()[-2:])}"
 
     def run(
@@ -293,13 +305,17 @@ class Repository:
     ) -> bytes:
         """Run Git and return what it prints.
 
+        Args:
+            arguments: The command, and what follows it.
+            stdin: What it reads.
+            environment: Variables beside the process's own.
+
         Raises:
             FailedError: Git failed; its last words are told.
         """
         status, output, said = self.execute(arguments, stdin=stdin, environment=environment)
         if status != 0:
-            command = next(each for each in arguments if not each.startswith("-"))
-            raise FailedError(f"git {command} failed: {last_words(said)}", "See `git status`.")
+            raise FailedError(f"git {arguments[0]} failed: {last_words(said)}", "See `git status`.")
         return output
 
     def _try(self, arguments: Sequence[str]) -> str | None:
