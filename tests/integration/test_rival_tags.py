@@ -166,14 +166,15 @@ def test_refuses_a_tag_of_the_remote_that_stands_for_other_content(platform: San
     assert everything(platform) == before
 
 
-def test_a_tag_of_this_clone_with_the_same_content_is_pushed(platform: Sandbox) -> None:
-    platform.git("tag", "kano-1.0.0")
+def test_leaves_a_tag_of_this_clone_with_the_same_content(platform: Sandbox) -> None:
+    platform.git("tag", "--annotate", "--message", "mine", "kano-1.0.0")
+    mine = platform.git("rev-parse", "kano-1.0.0")
 
     ended = platform.run("release-chart", "kano", "--json")
 
     assert ended.exit_code == 0, ended.err
     assert ended.states["tag"] == "published"
-    assert platform.git("rev-parse", "kano-1.0.0") == platform.remote_refs()[TAG]
+    assert platform.git("rev-parse", "kano-1.0.0") == mine != platform.remote_refs()[TAG]
 
 
 def test_tags_as_the_settings_say(platform: Sandbox) -> None:
