@@ -280,9 +280,10 @@ def _end_claims(route: Route, rows: Rows) -> Rows:
     with suppress(FailedError):  # beside its tag a claim blocks nothing, and the next run ends it
         route.claims.end([*fresh, *(each for each in stale if each not in fresh)])
     in_vain = [row.desired for row in rows if _is_claimed_in_vain(row, route)]
-    if route.claims.end(in_vain):
-        return rows
-    return [_unclaimed(row) if row.desired in in_vain else row for row in rows]
+    with suppress(FailedError):  # the refusal is what must be told; list-charts shows the claim
+        if not route.claims.end(in_vain):
+            return [_unclaimed(row) if row.desired in in_vain else row for row in rows]
+    return rows
 
 
 def _unclaimed(row: Row[ChartRelease]) -> Row[ChartRelease]:
