@@ -24,6 +24,8 @@ _REMEDIES = {
     errno.EACCES: "Give yourself access to the folder, then run it again.",
     errno.EPERM: "Give yourself access to the folder, then run it again.",
 }
+# Opening a FIFO to read would wait for ever; Windows takes what it reads for text.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 # What file systems answer that know no hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -77,7 +79,7 @@ class FolderStore:
                 f"{path} is larger than {limit} bytes",
                 "Find out what it is; remove it if it is junk.",
             )
-        return data, Stored(sha256(data).hexdigest(), len(data))
+        return data, Stored(sha256(data).hexdigest())
 
     def put(
         self,
@@ -103,7 +105,7 @@ class FolderStore:
                 _publish(temporary, path, new=if_match is None)
             finally:
                 temporary.unlink(missing_ok=True)
-        return Stored(sha256(data).hexdigest(), len(data))
+        return Stored(sha256(data).hexdigest())
 
     def check_writable(self) -> None:
         """Make sure that the folder can be made and locked.
@@ -155,8 +157,7 @@ def _disk(path: Path) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path) -> Iterator[int | None]:
     try:
-        # Opening a FIFO to read would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, _READ)
     except FileNotFoundError:
         yield None
         return
@@ -169,11 +170,10 @@ def _opened(path: Path) -> Iterator[int | None]:
 
 
 def _state(descriptor: int) -> Stored:
-    digest, size = sha256(), 0
+    digest = sha256()
     while block := os.read(descriptor, 1 << 20):
         digest.update(block)
-        size += len(block)
-    return Stored(digest.hexdigest(), size)
+    return Stored(digest.hexdigest())
 
 
 def _write(path: Path, data: bytes) -> None:

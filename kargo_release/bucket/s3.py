@@ -82,7 +82,7 @@ class S3Store:
                 if code_of(error) in {"404", "NoSuchKey"}:
                     return None
                 raise
-        return self._stored(full, answer, answer.get("ContentLength", 0))
+        return self._stored(full, answer)
 
     def get(self, key: str, limit: int) -> tuple[bytes, Stored] | None:
         """Return the bytes, at most ``limit`` of them, and their state, or None.
@@ -106,7 +106,7 @@ class S3Store:
                 f"{self._place(full)} is larger than {limit} bytes",
                 "Find out what it is; remove it if it is junk.",
             )
-        return data, self._stored(full, answer, len(data))
+        return data, self._stored(full, answer)
 
     def put(
         self,
@@ -175,7 +175,7 @@ class S3Store:
                         raise
                     time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
                 else:
-                    return self._stored(full, answer, len(data))
+                    return self._stored(full, answer)
         raise LostRaceError(self._place(full))
 
     def _raise_if_lost(self, error: "ClientError", full: str, options: Mapping[str, Any]) -> None:
@@ -184,14 +184,14 @@ class S3Store:
         if gone or status_of(error) == 412:  # noqa: PLR2004 - Precondition Failed, RFC 9110
             raise LostRaceError(self._place(full)) from error
 
-    def _stored(self, full: str, answer: Mapping[str, Any], size: int) -> Stored:
+    def _stored(self, full: str, answer: Mapping[str, Any]) -> Stored:
         etag = answer.get("ETag")
         if not etag:
             raise FailedError(
                 f"{self._place(full)}: the answer has no ETag",
                 "Check that `s3.endpoint` is an S3 server.",
             )
-        return Stored(etag, size, answer.get("Metadata", {}))
+        return Stored(etag, answer.get("Metadata", {}))
 
     @contextmanager
     def _told(self, full: str) -> "Iterator[S3Client]":

@@ -10,7 +10,6 @@ class Stored:
     """What a store tells of an object without its bytes."""
 
     etag: str
-    size: int
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -59,6 +58,7 @@ class ObjectStore(Protocol):
         """Make sure, once, that conditional writes are honoured.
 
         Raises:
-            RefusedError: They are not, and no single writer was promised.
+            RefusedError: They are not, and no single writer was promised; or nobody may write.
+            FailedError: The store can't be reached, or the folder can't be made or locked.
         """
         ...

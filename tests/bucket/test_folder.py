@@ -44,7 +44,7 @@ def test_keeps_the_bytes_in_a_file_of_that_name(store: FolderStore, folder: Path
     assert (folder / "kanô 1.tgz").read_bytes() == b"\0bytes"
     assert store.get("kanô 1.tgz", 6) == (b"\0bytes", put)
     assert store.head("kanô 1.tgz") == put
-    assert (put.etag, put.size) == (sha256(b"\0bytes").hexdigest(), 6)
+    assert put.etag == sha256(b"\0bytes").hexdigest()
     assert store.location("kanô 1.tgz") == str(folder / "kanô 1.tgz")
 
 
