@@ -283,8 +283,12 @@ def _environment(folder: Path) -> dict[str, str]:
         if not name.startswith("HELM_") or name == "HELM_C_LIB"
     }
     homes = ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")
-    # Of a crash of Go's, the first line is what a person can use.
-    return ours | dict.fromkeys((*homes, "TMPDIR"), str(folder)) | {"GOTRACEBACK": "none"}
+    return ours | dict.fromkeys((*homes, "TMPDIR"), str(folder)) | _GO
+
+
+# Of a crash of Go's, the first line is what a person can use. A chart's garbage is small beside
+# the memory that the child may have: it is looked for less often, but for what comes near to that.
+_GO = {"GOTRACEBACK": "none", "GOGC": "400", "GOMEMLIMIT": "1GiB"}
 
 
 def _report(name: str, answer: Mapping[str, Any]) -> HelmReport:
