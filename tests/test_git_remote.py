@@ -140,6 +140,18 @@ def test_tells_a_ref_that_somebody_else_created_just_so(clone: Sandbox, remote: 
     assert clone.remote_refs()[ours] == head
 
 
+def test_takes_a_ref_that_the_answer_leaves_out_for_not_created(
+    clone: Sandbox, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = clone.git("rev-parse", "HEAD")
+    told, untold = f"{CLAIMS}kano-1.0.0", f"{CLAIMS}k2-1.0.0"
+    answer = f"To x\n*\t{head}:{told}\t[new reference]\nDone\n".encode()
+    # No real Git reports less than it was asked for and calls that a success.
+    monkeypatch.setattr(Repository, "execute", lambda *_, **__: (0, answer, ""))
+
+    assert remote.create([Push(told, head), Push(untold, head)]) == {untold: "no answer for it"}
+
+
 def test_pushes_what_it_can_and_tells_the_rest(clone: Sandbox, remote: Remote) -> None:
     head = clone.git("rev-parse", "HEAD")
     hook(clone, "update", 'case "$1" in *b) echo "protected by $1"; exit 1;; esac')

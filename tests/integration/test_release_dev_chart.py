@@ -153,6 +153,16 @@ def test_a_bad_chart_fails_alone(three: Sandbox, path: str, text: str, message: 
     assert "kube-0.0.0-dev.tgz" not in archives_in_bucket(three)
 
 
+def test_ends_alike_whenever_a_chart_can_not_be_read(three: Sandbox) -> None:
+    three.write("charts/kube/Chart.yaml", "- a")
+
+    first, second = released(three, code=2), released(three, code=2)
+
+    assert states(first["kano"]) == states(first["common"]) == {"published"}
+    assert states(second["kano"]) == states(second["common"]) == {"unchanged"}
+    assert first["kube"] == second["kube"]
+
+
 def test_replaces_what_changed_and_leaves_the_rest(three: Sandbox) -> None:
     first = released(three)
     three.write("charts/kube/values.yaml", "greeting: changed\n")

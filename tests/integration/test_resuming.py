@@ -1,11 +1,12 @@
 """A release that was begun, or lost a part, is completed with the very bytes that are out."""
 
+import gzip
 import hashlib
 from typing import Any
 
 import pytest
 import requests
-from released import check_released, claims, index, manifest_digest
+from released import archives_in_bucket, check_released, claims, index, manifest_digest
 from sandbox import Ended, Sandbox
 from untouched import everything
 
@@ -100,6 +101,24 @@ def test_takes_the_bytes_that_are_out_though_it_would_make_others(platform: Sand
     assert ended.chart["archive"]["sha256"] == first["sha256"]
     [entry] = index(platform)["kano"]
     assert entry["digest"] == first["sha256"]
+
+
+def test_indexes_the_archive_that_lies_there_deflated_otherwise(platform: Sandbox) -> None:
+    first = released(platform).chart["archive"]
+    key = "helm/kano-1.0.0.tgz"
+    body = platform.s3().get_object(Bucket=platform.bucket, Key=key)["Body"].read()
+    other = gzip.compress(gzip.decompress(body), compresslevel=1, mtime=1)
+    platform.s3().put_object(Bucket=platform.bucket, Key=key, Body=other)
+    lose_entry(platform)
+    digest = hashlib.sha256(other).hexdigest()
+
+    again = released(platform)
+
+    assert digest != first["sha256"]
+    assert again.states == {"registry": "unchanged", "backup": "published", "tag": "unchanged"}
+    assert archives_in_bucket(platform) == {"kano-1.0.0.tgz": digest}
+    assert [each["digest"] for each in index(platform)["kano"]] == [digest]
+    assert set(released(platform).states.values()) == {"unchanged"}
 
 
 def test_refuses_a_backup_that_holds_other_content(platform: Sandbox) -> None:
@@ -248,6 +267,17 @@ def test_a_claim_that_can_not_be_removed_blocks_nothing(platform: Sandbox) -> No
     assert claims(platform) == [CLAIM]
     platform.hook("update", "exit 0")
     released(platform)
+    assert claims(platform) == []
+
+
+def test_abandons_a_claim_though_the_settings_want_none(platform: Sandbox) -> None:
+    begun = platform.git("rev-parse", "HEAD")
+    claim(platform)
+    platform.environ["KARGO_RELEASE_GIT__CLAIMS"] = "false"
+
+    ended = platform.run("release-chart", "kano", "--abandon")
+
+    assert (ended.exit_code, ended.out) == (0, f"kano 1.0.0 abandoned (commit {begun[:12]})\n")
     assert claims(platform) == []
 
 

@@ -177,6 +177,19 @@ def test_leaves_a_tag_of_this_clone_with_the_same_content(platform: Sandbox) -> 
     assert platform.git("rev-parse", "kano-1.0.0") == mine != platform.remote_refs()[TAG]
 
 
+def test_a_tag_that_this_clone_has_no_place_for_is_pushed(platform: Sandbox) -> None:
+    platform.git("tag", "kano-1.0.0/x")  # Git then has no room for kano-1.0.0 itself
+
+    ended = platform.run("release-chart", "kano", "--json")
+
+    assert ended.exit_code == 0, ended.err
+    assert set(ended.states.values()) == {"published"}
+    assert TAG in platform.remote_refs()
+    assert claims(platform) == []
+    assert platform.git("tag") == "kano-1.0.0/x"
+    assert set(platform.run("release-chart", "kano", "--json").states.values()) == {"unchanged"}
+
+
 def test_tags_as_the_settings_say(platform: Sandbox) -> None:
     platform.environ["KARGO_RELEASE_GIT__TAG"] = "charts/{name}/v{version}"
 
