@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 # A password may hold a slash, a quote or an @ that nobody escaped; what names a digest is no user.
 _ADDRESS = re.compile(r"(?<=://)\S+")
 _USER = re.compile(r".*@(?!sha(?:256|512):)")
+_EXCERPT = 300  # characters of somebody else's words that a message repeats
+_READ = 4096  # characters of them that are looked at
 
 
 class KargoError(Exception):
@@ -82,6 +84,13 @@ def printable(text: str) -> str:
     """
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return "".join(shown).replace("##[", "## [")
+
+
+def excerpt(text: str) -> str:
+    """Return somebody else's words on one line of at most 300 characters, fit for a message."""
+    # Redacted before it is cut: of a password without its end nobody could tell that it is one.
+    line = printable(" ".join(redact(text)[:_READ].split()))
+    return line if len(line) <= _EXCERPT else f"{line[: _EXCERPT - 1]}…"
 
 
 def _one_line(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from kargo_release.console import Console, Painted, table
-from kargo_release.errors import FailedError, InvalidError
+from kargo_release.errors import FailedError, InvalidError, excerpt
 
 GITHUB = {"GITHUB_ACTIONS": "true"}
 HOSTILE = "\033]0;owned\a\033[2J\r\n::set-output name=a::b\n##[set-output name=c]d\u202e"
@@ -151,6 +151,16 @@ def test_an_error_shows_no_password_of_an_address(url: str) -> None:
 )
 def test_an_error_keeps_what_is_no_password(text: str) -> None:
     assert FailedError(text).message == text
+
+
+def test_an_excerpt_is_one_short_harmless_line_without_a_password() -> None:
+    said = excerpt(f" a\r\n\t b {HOSTILE} https://joe:{'s3cret' * 99}@host/x {'y' * 9999}")
+
+    assert said.startswith("a b \\x1b]0;owned")
+    assert said.isprintable()
+    assert "##[" not in said
+    assert "s3cret" not in said
+    assert len(said) == 300
 
 
 def test_a_cell_of_a_table_stays_in_its_line() -> None:

@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from kargo_release.errors import FailedError, KargoError, RefusedError, UsageError
+from kargo_release.errors import FailedError, KargoError, RefusedError, UsageError, excerpt
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
-
-_LONGEST_WORDS = 200  # characters of a server's own words
 
 _NO_BUCKET = (
     "there is no such bucket",
@@ -152,7 +150,7 @@ def _answered(error: "ClientError", place: str) -> KargoError:
     words = _words(error)
     if refusal is None:
         return FailedError(
-            f"{place}: S3 answered {status} {code}{words}",
+            f"{place}: S3 answered {status} {excerpt(code)}{words}",
             "Run it again; if it stays so, ask those who run the store.",
         )
     message, remedy = refusal
@@ -163,27 +161,21 @@ def _answered(error: "ClientError", place: str) -> KargoError:
 
 
 def _words(error: "ClientError") -> str:
-    said = str(error.response.get("Error", {}).get("Message", ""))
-    said = _one_line(said)
+    said = excerpt(str(error.response.get("Error", {}).get("Message", "")))
     return f" (it says: {said})" if said else ""
-
-
-def _one_line(text: str) -> str:
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[:4096]).split())
-    return text if len(text) <= _LONGEST_WORDS else text[: _LONGEST_WORDS - 1] + "…"
 
 
 def _region(error: "ClientError") -> str:
     response: Mapping[str, Any] = error.response
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     told = response.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region")
-    return _one_line(str(told or ""))
+    return excerpt(str(told or ""))
 
 
 def _raised(error: "BotoCoreError", place: str) -> KargoError:
     ancestors = (ancestor.__name__ for ancestor in type(error).__mro__)
     kind, message, remedy = next(_FAULTS[name] for name in ancestors if name in _FAULTS)
-    told = message.format(words=_one_line(str(error)), server=_server(error))
+    told = message.format(words=excerpt(str(error)), server=_server(error))
     return kind(f"{place}: {told}", remedy)
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from kargo_release.errors import FailedError, InvalidError, RefusedError
+from kargo_release.errors import FailedError, InvalidError, RefusedError, excerpt
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.credentials import Login
-from kargo_release.oci.faults import printable, refusal, words
+from kargo_release.oci.faults import refusal, words
 from kargo_release.oci.hosts import is_loopback, origin
 
 if TYPE_CHECKING:
@@ -178,12 +178,12 @@ class Authentication:
         if host and (parts.scheme == "https" or plain):
             return realm
         raise InvalidError(
-            f"registry {self._session.host} sends logins to {printable(realm)!r}, not over https",
+            f"registry {self._session.host} sends logins to {excerpt(realm)!r}, not over https",
             "Correct the registry's token realm.",
         )
 
     def _unreadable(self, challenge: Challenge) -> FailedError:
-        where = printable(challenge.parameters.get("realm", ""))
+        where = excerpt(challenge.parameters.get("realm", ""))
         return FailedError(f"{where} gave no token that can be read", "Check the registry's realm.")
 
     def rejected(self, refused: Answer) -> RefusedError:

@@ -4,18 +4,15 @@ Source of the error document: OCI distribution specification 1.1, "Error codes".
 """
 
 import json
-import re
 import socket
 import ssl
 from collections.abc import Iterator
 
-from kargo_release.errors import FailedError, KargoError, RefusedError
+from kargo_release.errors import FailedError, KargoError, RefusedError, excerpt
 from kargo_release.oci.call import Answer
 from kargo_release.oci.retry import TimeLimits, TransientError
 
-_LONGEST = 300
 _ERRORS_TOLD = 3
-_UNPRINTABLE = re.compile(r"[^ -~\u00a0-\uffff]+")
 _RETRIED_ONCE = 0.5
 
 
@@ -49,7 +46,7 @@ def words(answer: Answer) -> str:
         said = "; ".join(_sentence(error) for error in errors[:_ERRORS_TOLD])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         said = "an HTML page instead of a registry's answer" if is_html(answer) else ""
-    said = printable(said)
+    said = excerpt(said)
     return f": {said}" if said else ""
 
 
@@ -57,12 +54,6 @@ def is_html(answer: Answer) -> bool:
     """Return whether a page for people came instead of an answer for programs."""
     kind = answer.headers.get("Content-Type", "")
     return kind.startswith("text/html") or answer.content.lstrip()[:1] == b"<"
-
-
-def printable(text: str) -> str:
-    """Return a server's text on one bounded line."""
-    text = _UNPRINTABLE.sub(" ", text).strip()
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
 def broken_connection(host: str, error: Exception, limits: TimeLimits) -> Exception:
@@ -76,13 +67,13 @@ def broken_connection(host: str, error: Exception, limits: TimeLimits) -> Except
 
 
 def _status(answer: Answer) -> str:
-    return printable(f"{answer.status_code} {answer.reason or ''}")
+    return excerpt(f"{answer.status_code} {answer.reason or ''}")
 
 
 def _sentence(error: dict[str, object]) -> str:
     detail = error.get("detail")
     parts = [error.get("code"), error.get("message"), detail if isinstance(detail, str) else None]
-    return " - ".join(str(part)[:_LONGEST] for part in parts if part)
+    return " - ".join(excerpt(str(part)) for part in parts if part)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -118,7 +109,7 @@ def _untrusted(host: str, error: ssl.SSLError) -> FailedError:
             "Name the file of your authority in SSL_CERT_FILE.",
         )
     return FailedError(
-        f"registry {host} does not speak TLS: {printable(error.reason or str(error))}",
+        f"registry {host} does not speak TLS: {excerpt(error.reason or str(error))}",
         "If it speaks plain HTTP, set plain_http: true.",
     )
 
