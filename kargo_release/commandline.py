@@ -13,6 +13,7 @@ import inspect
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -120,6 +121,8 @@ class Command(Task[Callable[..., Reply]]):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the body and print its reply, or tell its error; end with the exit code of either."""
         as_json = kwargs.pop("json", False)
+        # CI ends what it cancels with SIGTERM: it is to stop as cleanly as Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         keep_libraries_quiet()
         try:
             reply: Reply = self.body(**self._arguments(args[0], kwargs))

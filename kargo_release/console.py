@@ -36,21 +36,19 @@ class Console:
     ) -> None:
         self._stream = stream if stream is not None else sys.stderr
         environ = os.environ if environ is None else environ
-        plain = "NO_COLOR" in environ or environ.get("TERM") == "dumb"
-        self._in_terminal = self._stream.isatty()
-        self._coloured = self._in_terminal and not plain
+        self._in_terminal = self._stream.isatty() and environ.get("TERM") != "dumb"
+        self._coloured = self._in_terminal and "NO_COLOR" not in environ
         self._in_github = environ.get("GITHUB_ACTIONS") == "true"
         self._lock = threading.Lock()
         self._passing = ""
+        self._is_read = True
 
     def say(self, *parts: str | Painted) -> None:
         """Print one or more lines, given in parts; threads may do so at once."""
         text = "".join(map(self._shown, parts))
         with self._lock:
             self._erase()
-            for line in text.split("\n"):
-                self._write(self._harmless(line) + "\n")
-            self._stream.flush()
+            self._write("".join(f"{self._harmless(line)}\n" for line in text.split("\n")))
 
     def pass_by(self, text: str) -> None:
         """Show what is being waited for; on a terminal the next line takes its place."""
@@ -61,13 +59,11 @@ class Console:
             self._erase()
             self._write(self._shown(Painted(text, "quiet")))
             self._passing = text
-            self._stream.flush()
 
     def settle(self) -> None:
         """Remove what ``pass_by`` left on the terminal."""
         with self._lock:
             self._erase()
-            self._stream.flush()
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
@@ -85,7 +81,6 @@ class Console:
     def _command(self, text: str) -> None:
         with self._lock:
             self._write(f"{printable(text)}\n")
-            self._stream.flush()
 
     def _erase(self) -> None:
         if self._passing:
@@ -94,7 +89,13 @@ class Console:
 
     def _write(self, text: str) -> None:
         encoding = self._stream.encoding or "utf-8"
-        self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        if not self._is_read:
+            return
+        try:
+            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self._stream.flush()
+        except BrokenPipeError:
+            self._is_read = False  # who watched has left: no reason to leave a release half-done
 
     def _shown(self, part: str | Painted) -> str:
         if isinstance(part, str):

@@ -167,11 +167,15 @@ def compare(destinations: Sequence[Destination[Item]], desired: Sequence[Item]) 
 def _row(item: Item, answers: Mapping[str, Answer]) -> Row[Item]:
     found = {name: answer for name, answer in answers.items() if isinstance(answer, Found)}
     errors = [answer for answer in answers.values() if isinstance(answer, KargoError)]
-    outcomes = {
-        name: Outcome.UNCHANGED if answer.state is State.SAME else Outcome.PLANNED
-        for name, answer in found.items()
-    }
+    outcomes = {name: _outcome(answer) for name, answer in answers.items()}
     return Row(item, found, outcomes, errors[0] if errors else None)
+
+
+def _outcome(answer: Answer) -> Outcome:
+    """Return how an item stands at a destination before anything is done."""
+    if isinstance(answer, Found):
+        return Outcome.UNCHANGED if answer.state is State.SAME else Outcome.PLANNED
+    return Outcome.REFUSED if isinstance(answer, RefusedError) else Outcome.FAILED
 
 
 def carry_out(

@@ -41,6 +41,9 @@ class Outcome:
 
 def main(words: Sequence[str]) -> int:
     """Do what the command line says; return the exit code."""
+    if "--help" in words:
+        say(__doc__ or "")
+        return 0
     if "--install" in words:
         return install()
     complete = "--all" in words

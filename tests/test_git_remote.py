@@ -159,7 +159,9 @@ def test_pushes_what_it_can_and_tells_the_rest(clone: Sandbox, remote: Remote) -
 
     rejected = remote.push([Push(ref, head) for ref in refs])
 
-    assert rejected == {"refs/tags/b": "[remote rejected] (hook declined)"}
+    assert rejected == {
+        "refs/tags/b": "[remote rejected] (hook declined) (protected by refs/tags/b)"
+    }
     assert set(clone.remote_refs()) == {"refs/heads/main", "refs/tags/a", "refs/tags/c"}
 
 

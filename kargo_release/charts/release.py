@@ -179,7 +179,8 @@ def _refuse_difference(row: Row[ChartRelease]) -> Row[ChartRelease]:
     note = f" ({found.note})" if found.note else ""
     error = RefusedError(
         f"{row.desired.title} is out with other content: {found.reference}{note}",
-        f"Give {row.desired.name} a new version in its Chart.yaml; what is out never changes.",
+        f"What is out never changes: give {row.desired.name} a new version in its Chart.yaml. "
+        "If that is no release of yours, remove it there and run this again.",
     )
     return row.stopped(error)
 

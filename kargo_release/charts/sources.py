@@ -51,11 +51,11 @@ class Sources:
 
     @cached_property
     def names(self) -> list[str]:
-        """The names of all folders that hold a chart."""
+        """The names of all folders that hold a chart, or what is left of one."""
         return sorted(
             posixpath.basename(folder)
             for folder, entries in self._folders.items()
-            if any(entry.path == f"{folder}/{CHART_FILE}" for entry in entries)
+            if any(_is_of_chart(entry.path[len(folder) + 1 :]) for entry in entries)
         )
 
     def named(self, name: str) -> ChartSource:
@@ -176,6 +176,11 @@ class Sources:
                 "Copy what it names into the chart, or share it through a library chart.",
             )
         return resolved[len(folder) + 1 :]
+
+
+def _is_of_chart(path: str) -> bool:
+    """Whether a file shows that its folder is a chart's, if one whose Chart.yaml was lost."""
+    return path in (CHART_FILE, "values.yaml") or path.startswith("templates/")
 
 
 def _by_folder(entries: Iterable[Entry], folder: str) -> dict[str, list[Entry]]:

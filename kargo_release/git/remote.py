@@ -11,6 +11,7 @@ from kargo_release.git.repository import Repository, last_words
 CLAIMS = "refs/kargo-release/"
 # A remote that neither answers nor hangs up must not hold a release for ever.
 _TIME_LIMIT = 300  # seconds
+_LINES_TOLD = 3  # of what a hook of the remote says
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,11 @@ class Remote:
         results = _push_results(output.decode(errors="replace"))
         if status != 0 and len(results) < len(pushes):
             raise self._unreachable("push to", said)
-        return results
+        words = _words_of_remote(said)
+        return {
+            ref: (flag, f"{reason}{words}" if flag == _REJECTED else reason)
+            for ref, (flag, reason) in results.items()
+        }
 
     def _talk(self, arguments: Sequence[str]) -> bytes:
         status, output, said = self._repository.execute(arguments, limit=_TIME_LIMIT)
@@ -130,6 +135,14 @@ class Remote:
             f"can't {verb} the Git remote {self.name}: {last_words(said)}",
             f"Check access with `git ls-remote {self.name}`, then run this again.",
         )
+
+
+def _words_of_remote(said: str) -> str:
+    """Return what hooks of the remote said, in brackets; empty when they said nothing."""
+    lines = [line.partition("remote:")[2].strip() for line in said.splitlines()]
+    telling = [line for line in lines if line and not line.startswith("error:")]
+    words = " / ".join(telling[:_LINES_TOLD])
+    return f" ({words})" if words else ""
 
 
 def _remote_refs(listing: str) -> RemoteRefs:

@@ -1,5 +1,6 @@
 """Trying again: what is worth it, how often, and how long to wait in between."""
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import TypeVar
 from kargo_release.errors import KargoError
 
 T = TypeVar("T")
+_log = logging.getLogger("kargo_release")
+_TOLD = 1.0  # seconds: who waits longer is told for what
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def retry(operation: Callable[[], T], limits: TimeLimits) -> T:
             waited += wait
             if waited > failure.patience:
                 raise failure.error from failure
+            if wait >= _TOLD:
+                _log.warning("%s; trying again in %.0f s", failure.error.message, wait)
             # Releasers that failed together must not come back together.
             time.sleep(wait * random.uniform(1, 1.2))  # noqa: S311 - not for secrets
             backoff *= 2

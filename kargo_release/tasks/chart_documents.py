@@ -7,10 +7,11 @@ from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.inventory import Chart, Version
 from kargo_release.console import table
 from kargo_release.errors import FailedError, KargoError
-from kargo_release.plan import Outcome, Row
+from kargo_release.plan import Found, Outcome, Row, State
 
 _SHORT = 12  # characters of a digest or commit that a table shows
 _PARTIAL = 1
+_UNKNOWN = Found(State.ABSENT, "")  # a destination that could not be asked
 
 
 def release_document(
@@ -70,16 +71,16 @@ def chart_document(row: Row[ChartRelease]) -> dict[str, Any]:
         "destinations": {
             name: _destination(row, name)
             for name in ("registry", "backup", "tag")
-            if name in row.found
+            if name in row.outcomes
         },
         "error": row.error and row.error.document(),
     }
 
 
 def _destination(row: Row[ChartRelease], name: str) -> dict[str, Any]:
-    found = row.found[name]
+    found = row.found.get(name, _UNKNOWN)
     digest = {"digest": found.digest or None} if name == "registry" else {}
-    return {"reference": found.reference, **digest, "state": str(row.outcomes[name])}
+    return {"reference": found.reference or None, **digest, "state": str(row.outcomes[name])}
 
 
 def _broken(name: str, error: KargoError | None) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def _broken(name: str, error: KargoError | None) -> dict[str, Any]:
 
 def release_table(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]) -> str:
     """Return what became of each chart at each destination, and where it is now."""
-    columns = list(dict.fromkeys(name for row in rows for name in row.found if name != "claim"))
+    columns = list(dict.fromkeys(name for row in rows for name in row.outcomes if name != "claim"))
     ordered = sorted(rows, key=lambda row: row.desired.name)
     lines = [_release_line(row, columns) for row in ordered]
     blank = [""] * (len(columns) + 1)
@@ -140,9 +141,15 @@ def _inventory_line(chart: Chart) -> list[str]:
     if chart.row is None:
         return [chart.name, "broken", "", "", "", "", *history]
     row = chart.row
-    outcomes = [_WORDS.get(row.outcomes[n], "") if n in row.outcomes else "none" for n in _ARCHIVES]
+    outcomes = [_word(row, name) for name in _ARCHIVES]
     about = row.desired.metadata.app_version
     return [chart.name, row.desired.version, about, *outcomes, *history]
+
+
+def _word(row: Row[ChartRelease], name: str) -> str:
+    if name not in row.outcomes:
+        return "none"
+    return _WORDS.get(row.outcomes[name], "") if name in row.found else "unknown"
 
 
 _ARCHIVES = ("registry", "backup", "tag")

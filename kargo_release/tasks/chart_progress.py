@@ -1,5 +1,6 @@
 """Tells a person how a release of charts goes."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from typing import Self
@@ -18,19 +19,37 @@ _COLOURS = {
 _TO_DO = {True: "to publish", False: "out"}
 
 
+_log = logging.getLogger("kargo_release")
+
+
+class _Lines(logging.Handler):
+    """Shows what deeper layers log, such as a server that is waited for."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one message."""
+        self._console.say(record.getMessage())
+
+
 class ReleaseProgress:
     """The plan as a table, then a line for each chart and destination as it ends."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._waiting = _Lines(console)
         self._lock = threading.Lock()
         self._done = 0
         self._steps = 0
 
     def __enter__(self) -> Self:
+        _log.addHandler(self._waiting)
         return self
 
     def __exit__(self, *_: object) -> None:
+        _log.removeHandler(self._waiting)
         self._console.settle()
 
     def planned(self, rows: Sequence[Row[ChartRelease]]) -> None:
@@ -42,9 +61,11 @@ class ReleaseProgress:
         if not todo:
             self._console.say(f"{counted(len(rows))} out already, nothing to do")
             return
-        columns = list(dict.fromkeys(name for row in rows for name in row.found))
+        columns = list(dict.fromkeys(name for row in rows for name in row.outcomes))
         lines = [_line(row, columns) for row in todo]
-        with self._console.group(f"Plan: {counted(len(todo))} of {len(rows)} to release"):
+        refused = sum(row.error is not None for row in todo)
+        what = f"{counted(refused)} of {len(rows)} refused" if refused else _to_release(rows, todo)
+        with self._console.group(f"Plan: {what}"):
             self._console.say(table(("chart", "version", *columns), lines))
             self._console.say("" if "backup" in columns else "\nno backup is set\n")
 
@@ -64,6 +85,10 @@ class ReleaseProgress:
             Painted(str(outcome), _COLOURS[outcome]),
             f"  {where}",
         )
+
+
+def _to_release(rows: Sequence[object], todo: Sequence[object]) -> str:
+    return f"{counted(len(todo))} of {len(rows)} to release"
 
 
 def _line(row: Row[ChartRelease], columns: Sequence[str]) -> list[str]:

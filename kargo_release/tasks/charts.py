@@ -50,7 +50,11 @@ def release_dev_chart(names: tuple[str, ...], dry_run: bool = False) -> Reply:
     return _released(released.rows, released.errors)
 
 
-@command("NAME...", ref="Package this commit; HEAD when not given.", destination="The folder.")
+@command(
+    "NAME...",
+    ref="Package this commit; HEAD when not given.",
+    destination="The folder to write to; the current one when not given.",
+)
 def package_chart(
     names: tuple[str, ...], ref: str = "", destination: str = ".", dry_run: bool = False
 ) -> Reply:
@@ -62,7 +66,8 @@ def package_chart(
 
     folder = Path(destination)
     packages = package_charts(_project(), names, ref or None, folder, dry_run=dry_run)
-    text = "\n".join(str(package["path"]) for package in packages)
+    note = " (dry run: not written)" if dry_run else ""
+    text = "\n".join(f"{package['path']}{note}" for package in packages)
     return Reply(text, {"charts": packages})
 
 
@@ -108,11 +113,11 @@ def _released(rows: Any, errors: Any) -> Reply:
 
 
 def _console_errors(errors: Any) -> None:
-    from kargo_release.console import Console
+    from kargo_release.console import Console, Painted
 
     console = Console()
-    for error in errors.values():
-        console.say(f"error: {error}")
+    for text in dict.fromkeys(str(error) for error in errors.values()):
+        console.say(Painted("error: ", "bad"), text)
 
 
 def _project() -> "Project":
