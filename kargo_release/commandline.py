@@ -8,7 +8,6 @@ loader of ``tasks.py`` copies collections into invoke's own class, and the parse
 loses its states in a subclass. Each wrapper leaves everybody else's tasks to invoke.
 """
 
-import difflib
 import inspect
 import json
 import logging
@@ -31,7 +30,7 @@ from invoke.parser.parser import ParseMachine
 from invoke.program import Program
 from invoke.tasks import Task
 
-from kargo_release.errors import InterruptError, KargoError, UsageError, redact
+from kargo_release.errors import InterruptError, KargoError, UsageError, nearest, redact
 
 _log = logging.getLogger("kargo_release")
 _COMMON_OPTIONS = {
@@ -190,10 +189,10 @@ def reader_may_leave() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return "; perhaps X" with the nearest of the ``known`` words, or "" when none is near."""
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
-    return f"; perhaps {near[0]}" if near else ""
+def _perhaps(word: str, known: Iterable[str]) -> str:
+    """Return the end of a message that offers the nearest known word; empty when none is near."""
+    near = nearest(word, known)
+    return f"; perhaps {near}" if near else ""
 
 
 def _option(parameter: str, default: Any, text: str) -> Argument:
@@ -253,9 +252,9 @@ def _expect_known_task(machine: ParseMachine, word: str) -> None:
     if any(word in context.flags for context in ours):
         message, remedy = f"option {word} stands before its command", "Put it after the command."
     elif word.startswith("-"):
-        message, remedy = f"unknown option {word}{nearest(word, flags)}", "--help lists them."
+        message, remedy = f"unknown option {word}{_perhaps(word, flags)}", "--help lists them."
     else:
-        message, remedy = f"unknown command {word!r}{nearest(word, tasks)}", "--list shows all."
+        message, remedy = f"unknown command {word!r}{_perhaps(word, tasks)}", "--list shows all."
     raise BadUsageError(machine.context, message, remedy)
 
 
@@ -265,7 +264,7 @@ def _expect_option(machine: ParseMachine, word: str) -> None:
     known = (context.flags, context.inverse_flags, machine.initial.flags)
     if not any(word in flags for flags in known):
         flag = word.partition("=")[0]
-        message = f"unknown option {flag}{nearest(flag, chain(*known))}"
+        message = f"unknown option {flag}{_perhaps(flag, chain(*known))}"
         raise BadUsageError(context, message, f"{context.name} --help lists its options.")
     option = context.flags.get(word)
     if option and option.kind not in (bool, list) and option.raw_value is not None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 _ADDRESS = re.compile(r"(?<=://)\S+")
 _USER = re.compile(r".*@(?!sha(?:256|512):)")
 _EXCERPT = 300  # characters of somebody else's words that a message repeats
+_NEAR = 0.7  # of 1, by difflib's measure
 _READ = 4096  # characters of them that are looked at
 
 
@@ -72,9 +73,15 @@ class InterruptError(KargoError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the hint at the known word nearest to ``word``; empty when none is near."""
-    near = difflib.get_close_matches(word, sorted(known), n=1)
-    return f"Perhaps you meant {near[0]}." if near else ""
+    """Return the known word that is nearest to ``word``; empty when none is near."""
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=_NEAR)
+    return near[0] if near else ""
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return the remedy that offers the nearest known word; empty when none is near."""
+    near = nearest(word, known)
+    return f"Perhaps you meant {near}." if near else ""
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from kargo_release import yamlfile
-from kargo_release.errors import UsageError, nearest, redact
+from kargo_release.errors import UsageError, hint, redact
 
 FILE_NAME = "kargo-release.yaml"
 _PREFIX = "KARGO_RELEASE_"
@@ -120,7 +120,7 @@ def _check_variable(variable: str) -> None:
     known = [*_variables(Settings, _PREFIX), *(_PREFIX + name for name in _CREDENTIALS)]
     if variable not in known:
         raise UsageError(
-            f"unknown environment variable {variable}", nearest(variable, known) or "Unset it."
+            f"unknown environment variable {variable}", hint(variable, known) or "Unset it."
         )
 
 
@@ -142,7 +142,7 @@ def _fill(settings: Any, given: Mapping[str, Any], source: str, prefix: str) -> 
             known = [prefix + name for name in hints]
             raise UsageError(
                 f"{source}: unknown setting `{prefix}{key}`",
-                nearest(prefix + str(key), known) or f"Known are: {', '.join(known)}.",
+                hint(prefix + str(key), known) or f"Known are: {', '.join(known)}.",
             )
         if hasattr(hints[key], "__dataclass_fields__"):
             nested = (

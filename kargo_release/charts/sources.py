@@ -10,7 +10,7 @@ from kargo_release import yamlfile
 from kargo_release.charts import metadata, packed
 from kargo_release.charts.ignore import IgnoreRules
 from kargo_release.charts.metadata import Metadata
-from kargo_release.errors import InvalidError, nearest
+from kargo_release.errors import InvalidError, hint
 from kargo_release.git.repository import Entry, Tree
 
 CHART_FILE = "Chart.yaml"
@@ -68,7 +68,7 @@ class Sources:
         if "/" in name or folder not in self._folders:
             raise InvalidError(
                 f"there is no chart {name!r:.100} in {self._folder}/",
-                nearest(name, self.names) or f"Charts are folders below {self._folder}/.",
+                hint(name, self.names) or f"Charts are folders below {self._folder}/.",
             )
         return self.at(folder)
 

@@ -76,8 +76,13 @@ def _wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("method", ["HEAD", "PUT"])
-def test_stops_while_the_registry_is_slow(platform: Sandbox, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "sent"),
+    [("HEAD", signal.SIGINT), ("PUT", signal.SIGINT), ("PUT", signal.SIGTERM)],
+)
+def test_stops_while_the_registry_is_slow(
+    platform: Sandbox, method: str, sent: signal.Signals
+) -> None:
     came, go = threading.Event(), threading.Event()
 
     def slow(request: Request, forward: Forward) -> Answer | None:
@@ -91,7 +96,7 @@ def test_stops_while_the_registry_is_slow(platform: Sandbox, method: str) -> Non
         registry = {"KARGO_RELEASE_REGISTRY": f"oci://{proxy.host}/{path}"}
         process = platform.start("release-chart", "kano", environ=registry)
         assert came.wait(60), process.communicate()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         threading.Timer(0.5, go.set).start()
         err = process.communicate(timeout=60)[1]
 

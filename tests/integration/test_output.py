@@ -126,3 +126,14 @@ def check_harmless(text: str) -> None:
     assert "##[" not in text
     told = [line for line in text.splitlines() if line.lstrip().startswith("::")]
     assert all(line.startswith(("::group::", "::endgroup::")) for line in told)
+
+
+def test_releases_though_nobody_reads_what_it_says(platform: Sandbox) -> None:
+    process = platform.start("release-chart", "kano")
+    assert process.stderr is not None
+    process.stderr.close()
+
+    process.wait(60)
+
+    assert process.returncode == 0
+    assert "refs/tags/kano-1.0.0" in platform.remote_refs()
