@@ -10,7 +10,6 @@ _ADDRESS = re.compile(r"(?<=://)\S+")
 _USER = re.compile(r".*@(?!sha(?:256|512):)")
 _EXCERPT = 300  # characters of somebody else's words that a message repeats
 _NEAR = 0.7  # of 1, by difflib's measure
-_NEAR = 0.7  # of 1, by difflib's measure
 _READ = 4096  # characters of them that are looked at
 
 

@@ -82,6 +82,7 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
 
 def _read_file(path: Path) -> dict[str, Any]:
     if not path.exists():
+        _refuse_other_ending(path.with_suffix(".yml"))
         return {}
     if not path.is_file():
         raise UsageError(f"{path} is no file", "Put the settings in a plain file, or remove it.")
@@ -100,6 +101,11 @@ def _read_file(path: Path) -> dict[str, Any]:
             "Give the resource another file name; this one holds settings (see README.md).",
         )
     return document
+
+
+def _refuse_other_ending(path: Path) -> None:
+    if path.exists():
+        raise UsageError(f"{path.name} is not read", f"Call it {FILE_NAME}.")
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -307,3 +307,11 @@ def test_refuses_what_is_no_file(kind: str, tmp_path: Path) -> None:
 
     assert caught.value.message == f"{path} is no file"
     assert "plain file" in caught.value.remedy
+
+
+def test_refuses_a_file_whose_name_ends_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "kargo-release.yml").write_text("registry: local\n")
+    with pytest.raises(UsageError) as caught:
+        settings.load(tmp_path, {})
+    assert caught.value.message == "kargo-release.yml is not read"
+    assert caught.value.remedy == "Call it kargo-release.yaml."
