@@ -157,14 +157,13 @@ def _bare_index(given: Bench) -> float:
 
 
 def _bare_backup(given: Bench) -> float:
-    """Take the time of the requests of a first backup: a look and a PUT for each archive."""
+    """Take the time of the requests of a first backup: a PUT for each archive."""
     given.sandbox.use_bucket(given.endpoint)
     folder, host = f"/{given.sandbox.bucket}/{_PREFIX}", urlsplit(given.endpoint).netloc
 
     def one(connection: HTTPConnection, release: ChartRelease) -> None:
-        path, login = f"{folder}/{release.archive.file_name}", bare.S3_LOGIN
-        bare.request(connection, "GET", path, 404, headers=login)
-        bare.request(connection, "PUT", path, 200, release.archive.tgz, login)
+        path = f"{folder}/{release.archive.file_name}"
+        bare.request(connection, "PUT", path, 200, release.archive.tgz, bare.S3_LOGIN)
 
     return seconds(lambda: bare.each(host, one, given.releases))
 
