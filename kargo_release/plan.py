@@ -47,6 +47,7 @@ class Found:
         sha256: Of the bytes that are out, in hexadecimal; empty when not known.
         mark: What the destination needs to replace exactly what it found.
         note: What a person should know beside the state.
+        is_met: Whether somebody else put it there while we were about to.
     """
 
     state: State
@@ -55,6 +56,7 @@ class Found:
     sha256: str = ""
     mark: str = ""
     note: str = ""
+    is_met: bool = False
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,7 @@ def _after(row: Row[Item], destination: str, answer: Answer) -> Row[Item]:
         return replace(row, error=answer, outcomes=outcomes)
     replaced = row.found[destination].state is State.DIFFERENT
     outcome = Outcome.REPLACED if replaced else Outcome.PUBLISHED
+    outcome = Outcome.UNCHANGED if answer.is_met else outcome
     return replace(
         row,
         found={**row.found, destination: answer},

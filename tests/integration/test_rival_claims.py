@@ -55,7 +55,7 @@ def test_leaves_a_claim_that_came_before_its_own(platform: Sandbox, same_commit:
 
     ended = release_to_what_takes_nothing(platform)
 
-    assert ended.exit_code == 1, ended.err
+    assert ended.exit_code == 3, ended.err
     assert ended.tells("answered 403", "Ask for the right")
     assert set(ended.states.values()) == {"refused"}
     assert platform.remote_refs().get(KANO) == rival

@@ -9,12 +9,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from kargo_release.charts.desired import ChartRelease
-from kargo_release.errors import KargoError, RefusedError
+from kargo_release.errors import FailedError, KargoError, RefusedError
 from kargo_release.git.remote import CLAIMS, Push, Remote, RemoteRefs
 from kargo_release.plan import Answer, Found, Row, State
 
-# Marks a claim that this run created: it alone may be given up again by this run.
-_OURS = "ours"
 _SHORT = 12  # digits of a commit's name, enough for a person
 
 
@@ -79,15 +77,25 @@ class ClaimDestination:
             self._claimed(each, refs, rejected.get(claim_ref(each), "")) for each in releases
         ]
         if any(isinstance(answer, KargoError) for answer in answers):
-            ours = [each for each in releases if claim_ref(each) not in rejected]
-            self.end(ours)
+            stay = self._give_up([each for each in releases if claim_ref(each) not in rejected])
             answers = [
-                answer if isinstance(answer, KargoError) else held_back(release)
+                answer
+                if isinstance(answer, KargoError)
+                else _stays(release)
+                if claim_ref(release) in stay
+                else held_back(release)
                 for release, answer in zip(releases, answers, strict=True)
             ]
         for row, answer in zip(rows, answers, strict=True):
             done(row, answer)
         return answers
+
+    def _give_up(self, releases: Sequence[ChartRelease]) -> set[str]:
+        """End claims of ours; return those that stay all the same."""
+        try:
+            return set(self.end(releases))
+        except FailedError:
+            return set(map(claim_ref, releases))
 
     def end(self, releases: Sequence[ChartRelease]) -> dict[str, str]:
         """Remove the claims of ``releases``; one that somebody changed meanwhile stays.
@@ -107,10 +115,6 @@ class ClaimDestination:
             if refs.claims.get(claim_name(release)) != release.commit.sha
             and self._tag_name(release) not in refs.tagged
         ]
-
-    def is_ours(self, row: Row[ChartRelease]) -> bool:
-        """Whether this run created the row's claim, rather than met it."""
-        return row.found[self.name].mark == _OURS
 
     def left_over(self, releases: Sequence[ChartRelease]) -> list[ChartRelease]:
         """Return those that had a claim when the plan was made."""
@@ -144,7 +148,7 @@ class ClaimDestination:
             return _refuse(release, f"is being released with other content, {found.note}")
         if found.state is State.ABSENT:
             return _not_taken(release, rejected or "it is gone again")
-        return found if rejected else replace(found, mark=_OURS)
+        return replace(found, is_met=bool(rejected))
 
 
 def _refuse(release: ChartRelease, what: str) -> RefusedError:
@@ -158,6 +162,13 @@ def _not_taken(release: ChartRelease, reason: str) -> RefusedError:
     return RefusedError(
         f"the Git remote did not take the claim {claim_ref(release)}: {reason}",
         f"Allow {CLAIMS}* there; set `git.claims: false` if only one release runs at a time.",
+    )
+
+
+def _stays(release: ChartRelease) -> FailedError:
+    return FailedError(
+        f"{release.title} was held back, for another chart was refused, but its claim stays",
+        f"Drop it with release-chart {release.name} --abandon, or release it.",
     )
 
 
