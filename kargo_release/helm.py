@@ -273,14 +273,15 @@ def _start(folder: Path, engine: str) -> subprocess.Popen[bytes]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return our environment without the user's Helm in it: no plugins, no settings.
+    """Return our environment without the user's Helm in it, and without what it has no use for.
 
+    No plugins, no settings, and none of the secrets that registry and bucket are reached with.
     ``HELM_C_LIB`` stays: it names a library of the SDK that somebody built for their system.
     """
     ours = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("HELM_") or name == "HELM_C_LIB"
+        if not name.startswith(("HELM_", "KARGO_RELEASE_", "AWS_")) or name == "HELM_C_LIB"
     }
     homes = ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")
     return ours | dict.fromkeys((*homes, "TMPDIR"), str(folder)) | _GO

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.project import Project
-from kargo_release.errors import RefusedError
-from kargo_release.helm import HelmReport, PackedChart, find_helm
+from kargo_release.errors import FailedError, KargoError, RefusedError
+from kargo_release.helm import Helm, HelmReport, PackedChart, find_helm
 from kargo_release.plan import Row
 
 _SHOWN = 3  # messages that an error repeats
@@ -23,7 +23,6 @@ def check_with_helm(
 
     Raises:
         RefusedError: There is no Helm.
-        FailedError: Helm crashed, or took too long.
     """
     todo = [row for row in rows if row.error is None and not row.is_complete]
     if not todo:
@@ -34,19 +33,33 @@ def check_with_helm(
         for row in todo
     ]
     with find_helm(project.settings.helm) as helm:
-        reports = {report.name: report for report in helm.check(charts)}
-    return [_checked(row, reports.get(row.desired.name)) for row in rows]
+        answers = _answers(helm, charts)
+    return [_checked(row, answers.get(row.desired.name)) for row in rows]
 
 
-def _checked(row: Row[ChartRelease], report: HelmReport | None) -> Row[ChartRelease]:
-    if report is None or report.ok:
+def _answers(helm: Helm, charts: list[PackedChart]) -> dict[str, HelmReport | KargoError]:
+    """Return Helm's word on each chart; one that Helm crashes on, or hangs, fails alone."""
+    try:
+        return {report.name: report for report in helm.check(charts)}
+    except FailedError as error:
+        if len(charts) == 1:
+            return {charts[0].name: error}
+    alone = [_answers(helm, [chart]) for chart in charts]
+    return {name: answer for answers in alone for name, answer in answers.items()}
+
+
+def _checked(row: Row[ChartRelease], answer: HelmReport | KargoError | None) -> Row[ChartRelease]:
+    if isinstance(answer, KargoError):
+        return row.stopped(answer)
+    if answer is None or answer.ok:
         return row
-    return row.stopped(_error(row.desired, report))
+    return row.stopped(_error(row.desired, answer))
 
 
 def _error(release: ChartRelease, report: HelmReport) -> RefusedError:
-    said = [f"{each.path}: {each.text}" for each in report.messages if each.severity != "info"]
-    said += [report.error] if report.error else []
+    faults = [each for each in report.messages if each.severity != "info"]
+    said = [f"{each.path}: {each.text}" if each.path else each.text for each in faults]
+    said = list(dict.fromkeys([*said, report.error] if report.error else said))
     more = f" (and {len(said) - _SHOWN} more)" if len(said) > _SHOWN else ""
     return RefusedError(
         f"Helm refuses {release.title}: {'; '.join(said[:_SHOWN])}{more}",

@@ -327,3 +327,14 @@ def test_the_archive_is_what_the_document_says(three: Sandbox) -> None:
     data = three.s3().get_object(Bucket=three.bucket, Key=key)["Body"].read()
     assert hashlib.sha256(data).hexdigest() == chart["archive"]["sha256"]
     assert len(data) == chart["archive"]["bytes"]
+
+
+def test_a_chart_that_helm_crashes_on_fails_alone(three: Sandbox) -> None:
+    endless = '{{ repeat 400000000 "aaaaaaaaaa" }}\n'
+    three.write("charts/kube/templates/endless.yaml", endless)
+
+    charts = released(three, code=1)
+
+    assert states(charts["kano"]) == states(charts["common"]) == {"published"}
+    assert "Helm crashed" in charts["kube"]["error"]["message"]
+    assert states(charts["kube"]) == {"failed"}
