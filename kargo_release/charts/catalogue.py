@@ -14,7 +14,7 @@ from kargo_release.charts.project import Project
 from kargo_release.charts.sources import ChartSource, Sources
 from kargo_release.errors import InvalidError, KargoError
 from kargo_release.git.remote import Remote
-from kargo_release.git.repository import Tree
+from kargo_release.git.tree import Tree
 
 Result = TypeVar("Result")
 

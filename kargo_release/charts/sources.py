@@ -11,7 +11,7 @@ from kargo_release.charts import metadata, packed
 from kargo_release.charts.ignore import IgnoreRules
 from kargo_release.charts.metadata import Metadata
 from kargo_release.errors import InvalidError, hint
-from kargo_release.git.repository import Entry, Tree
+from kargo_release.git.tree import Entry, Tree
 
 CHART_FILE = "Chart.yaml"
 _IGNORE_FILE = ".helmignore"

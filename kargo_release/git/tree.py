@@ -1,0 +1,110 @@
+"""The files of a tree: of a commit, or of the working tree as it would be committed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kargo_release.errors import FailedError
+
+_LINK, _SUBMODULE = "120000", "160000"
+
+
+class Clone(Protocol):
+    """Where Git is run: the repository."""
+
+    root: Path
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Run Git and return what it prints."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a tree: its path from the repository's root, its blob, and the size in bytes."""
+
+    path: str
+    oid: str
+    size: int
+    mode: str
+
+    @property
+    def is_link(self) -> bool:
+        """Whether the blob is the target of a symbolic link."""
+        return self.mode == _LINK
+
+    @property
+    def is_submodule(self) -> bool:
+        """Whether the entry is another repository's commit, which holds no blob here."""
+        return self.mode == _SUBMODULE
+
+
+class Tree:
+    """The files of one tree: of a commit, or of the working tree as it would be committed."""
+
+    def __init__(self, repository: Clone, name: str, environment: Mapping[str, str]) -> None:
+        self._repository = repository
+        self._name = name
+        self._environment = environment
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return every file at any depth below ``folder``, sorted by path."""
+        listing = self._repository.run(
+            ["ls-tree", "-r", "-l", "-z", "--full-tree", self._name, "--", f"{folder}/"],
+            environment=self._environment,
+        )
+        return [_entry(line) for line in listing.split(b"\0") if line]
+
+    def read(self, oids: Sequence[str]) -> dict[str, bytes]:
+        """Return the blobs by object name, all in one run of Git."""
+        wanted = list(dict.fromkeys(oids))
+        if not wanted:
+            return {}
+        output = self._repository.run(
+            ["cat-file", "--batch"],
+            stdin="".join(f"{oid}\n" for oid in wanted).encode(),
+            environment=self._environment,
+        )
+        return dict(_blobs(output))
+
+
+class WorkingTree(Tree):
+    """The working tree, of which each folder is taken in as it is asked for."""
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return every file at any depth below ``folder`` as it is now, sorted by path."""
+        is_there = (self._repository.root / folder).exists()
+        take_in = ["add", "--all"] if is_there else ["rm", "-r", "--cached", "--ignore-unmatch"]
+        for command in ([*take_in, "--", folder], ["write-tree"]):
+            output = self._repository.run(command, environment=self._environment)
+        self._name = output.decode().strip()
+        return super().entries(folder)
+
+
+def _entry(line: bytes) -> Entry:
+    described, path = line.split(b"\t", 1)
+    mode, _, oid, size = described.decode().split()
+    # A name that is not UTF-8 is the fault of one chart, and must not hide the others.
+    name = path.decode(errors="surrogateescape")
+    return Entry(name, oid, 0 if size == "-" else int(size), mode)
+
+
+def _blobs(output: bytes) -> Iterator[tuple[str, bytes]]:
+    position = 0
+    while position < len(output):
+        end = output.index(b"\n", position)
+        oid, kind, *size = output[position:end].decode().split()
+        if kind != "blob":
+            raise FailedError(
+                f"Git has no blob {oid}", "Run `git fsck`; a partial clone lacks objects."
+            )
+        position = end + 1 + int(size[0])
+        yield oid, output[end + 1 : position]
+        position += 1
