@@ -15,7 +15,7 @@ from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.metadata import Metadata
 from kargo_release.charts.sources import CHART_FILE
 from kargo_release.errors import InvalidError
-from kargo_release.git.repository import Commit
+from kargo_release.git.repository import Commit, short
 from kargo_release.oci.artifact import CREATED, Artifact, Blob, encode
 
 CONTENT_DIGEST = "io.github.kargo-release.content-digest"
@@ -80,7 +80,7 @@ class ChartRelease:
             time = datetime.fromtimestamp(self.commit.time, UTC)
         except (ValueError, OverflowError, OSError):
             raise InvalidError(
-                f"commit {self.commit.sha[:12]} was made after the year 9999, by its own account",
+                f"commit {short(self.commit.sha)} was made after the year 9999, by its own account",
                 "Make a commit on a machine whose clock is right.",
             ) from None
         return time.strftime("%Y-%m-%dT%H:%M:%SZ")

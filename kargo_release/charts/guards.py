@@ -8,7 +8,7 @@ from kargo_release.charts.packing import stands_for
 from kargo_release.charts.sources import ChartSource
 from kargo_release.errors import RefusedError
 from kargo_release.git.remote import Remote, RemoteRefs
-from kargo_release.git.repository import Commit, Repository
+from kargo_release.git.repository import Commit, Repository, short
 from kargo_release.settings import Settings
 
 _SHOWN = 5  # files that a message names
@@ -115,10 +115,10 @@ def _not_upstream(
     where = f"{remote}/{f', {remote}/'.join(branches)}"
     if repository.is_shallow:
         return RefusedError(
-            f"this shallow clone can't tell whether commit {commit.sha[:12]} is on {where}",
+            f"this shallow clone can't tell whether commit {short(commit.sha)} is on {where}",
             "Fetch the history: `git fetch --unshallow`, in GitHub Actions `fetch-depth: 0`.",
         )
     return RefusedError(
-        f"commit {commit.sha[:12]} is not on {where}",
+        f"commit {short(commit.sha)} is not on {where}",
         "Push it first, so that everybody has what is released.",
     )

@@ -21,7 +21,7 @@ from kargo_release.charts.linting import check_with_helm
 from kargo_release.charts.project import Project
 from kargo_release.errors import FailedError, InterruptError, KargoError, RefusedError
 from kargo_release.git.remote import Remote, RemoteRefs
-from kargo_release.git.repository import Commit
+from kargo_release.git.repository import Commit, short
 from kargo_release.plan import Destination, Outcome, Row, State
 
 Rows = list[Row[ChartRelease]]
@@ -187,7 +187,7 @@ def _refuse_difference(row: Row[ChartRelease]) -> Row[ChartRelease]:
 
 def _begun_with_other_content(row: Row[ChartRelease]) -> RefusedError:
     claim = row.found["claim"]
-    command = f"release-chart {row.desired.name} --ref {claim.digest[:12]}"
+    command = f"release-chart {row.desired.name} --ref {short(claim.digest)}"
     return RefusedError(
         f"{row.desired.title} was begun with other content: {claim.reference} ({claim.note})",
         f"Finish that ({command}), drop it (the same with --abandon), or take a new version.",

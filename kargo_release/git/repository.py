@@ -29,6 +29,11 @@ class Commit:
     time: int
 
 
+def short(oid: str) -> str:
+    """Return the first 12 digits of an object's name, enough for a person and for Git."""
+    return oid[:12]
+
+
 # Git's words are read here, so they must be English; a prompt would wait for nobody.
 _ENVIRONMENT = {
     "LC_ALL": "C",

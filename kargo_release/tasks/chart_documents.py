@@ -7,9 +7,9 @@ from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.inventory import Chart, Version
 from kargo_release.console import table
 from kargo_release.errors import FailedError, KargoError
+from kargo_release.git.repository import short
 from kargo_release.plan import Found, Outcome, Row, State
 
-_SHORT = 12  # characters of a digest or commit that a table shows
 _PARTIAL = 1
 _UNKNOWN = Found(State.ABSENT, "")  # a destination that could not be asked
 
@@ -156,4 +156,4 @@ _ARCHIVES = ("registry", "backup", "tag")
 
 
 def _version(version: Version | None) -> str:
-    return f"{version.version} ({version.commit[:_SHORT]})" if version else "-"
+    return f"{version.version} ({short(version.commit)})" if version else "-"

@@ -93,10 +93,11 @@ def list_charts() -> Reply:
 
 def _abandon(project: "Project", names: tuple[str, ...], ref: str, *, dry_run: bool) -> Reply:
     from kargo_release.charts.abandon import abandon_charts
+    from kargo_release.git.repository import short
 
     gone = abandon_charts(project, names, ref or None, dry_run=dry_run)
     verb = "would be abandoned" if dry_run else "abandoned"
-    lines = [f"{each.name} {each.version} {verb} (commit {each.commit[:12]})" for each in gone]
+    lines = [f"{each.name} {each.version} {verb} (commit {short(each.commit)})" for each in gone]
     charts = [{"name": e.name, "version": e.version, "commit": e.commit} for e in gone]
     return Reply("\n".join(lines) or "nothing was begun", {"charts": charts})
 

@@ -11,9 +11,8 @@ from typing import Protocol
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.errors import FailedError, KargoError, RefusedError
 from kargo_release.git.remote import CLAIMS, Push, Remote, RemoteRefs
+from kargo_release.git.repository import short
 from kargo_release.plan import Answer, Found, Row, State
-
-_SHORT = 12  # digits of a commit's name, enough for a person
 
 
 class ContentAt(Protocol):
@@ -130,7 +129,7 @@ class ClaimDestination:
             return Found(State.SAME, reference, note="ended by the tag")
         if claim is None:
             return Found(State.ABSENT, reference)
-        note = f"begun from commit {claim[:_SHORT]}"
+        note = f"begun from commit {short(claim)}"
         if claim == release.commit.sha or self._is_same(release, claim):
             return Found(State.SAME, reference, digest=claim, note=note)
         return Found(State.DIFFERENT, reference, digest=claim, note=note)
@@ -142,7 +141,7 @@ class ClaimDestination:
         """Return what the remote holds after our push: our claim, or somebody else's word."""
         tagged = refs.tagged.get(self._tag_name(release))
         if tagged is not None and not self._is_same(release, tagged):
-            return _refuse(release, f"was tagged meanwhile, at commit {tagged[:_SHORT]}")
+            return _refuse(release, f"was tagged meanwhile, at commit {short(tagged)}")
         found = self._find(release, refs)
         if found.state is State.DIFFERENT:
             return _refuse(release, f"is being released with other content, {found.note}")

@@ -7,13 +7,12 @@ from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.destinations.claims import ContentAt
 from kargo_release.errors import FailedError, KargoError, RefusedError
 from kargo_release.git.remote import Push, Remote, RemoteRefs
-from kargo_release.git.repository import Repository
+from kargo_release.git.repository import Repository, short
 from kargo_release.plan import Answer, Found, Row, State
 
 _TRAILER = "Content-Digest"
 # GitHub raises no event for tags when more than three are pushed at once.
 _TAGS_A_PUSH = 3
-_SHORT = 12
 
 
 class TagDestination:
@@ -83,7 +82,7 @@ class TagDestination:
     def _compare(self, release: ChartRelease, commit: str, declared: str | None) -> Found:
         content = declared or self._content_at(commit, release.name)
         same = content == release.archive.content_digest
-        note = "" if commit == release.commit.sha else f"at commit {commit[:_SHORT]}"
+        note = "" if commit == release.commit.sha else f"at commit {short(commit)}"
         state = State.SAME if same else State.DIFFERENT
         return Found(state, self.tag_name(release), digest=commit, note=note)
 
