@@ -16,12 +16,13 @@ from sandbox import PROGRAM, Sandbox
 from servers import docker_registry
 from servers_s3 import ACCESS_KEY, SECRET_KEY, moto
 
-from benchmarks.charts import write_charts
+from benchmarks.charts import APPLICATIONS, write_charts
 from kargo_release.charts.catalogue import pack_charts
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.project import Project
 
 DEV_VERSION = "0.0.0-dev"
+PATH = "team/helm"  # of our repositories in a registry
 
 _SILENCED = (
     "KARGO_RELEASE_",
@@ -60,6 +61,12 @@ class Bench:
             yield registry.host
         shutil.rmtree(folder)
 
+    def use(self, host: str) -> None:
+        """Release to a registry and to a new bucket."""
+        self.sandbox.environ.clear()
+        self.sandbox.environ["KARGO_RELEASE_REGISTRY"] = f"oci://{host}/{PATH}"
+        self.sandbox.use_bucket(self.endpoint)
+
     def release(self, state: str) -> None:
         """Release the development versions; every one must end as ``state`` everywhere."""
         words = [str(PROGRAM), "release-dev-chart", "--json"]
@@ -70,11 +77,15 @@ class Bench:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
-    """Make the repository and start the S3 server; all is gone afterwards."""
+def bench(applications: int = APPLICATIONS) -> Iterator[Bench]:
+    """Make the repository and start the S3 server; all is gone afterwards.
+
+    Args:
+        applications: How many charts there are beside their library.
+    """
     with TemporaryDirectory(prefix="kargo-release-benchmark-") as folder, _quiet(folder):
         sandbox = Sandbox.make(Path(folder, "repository"))
-        write_charts(sandbox)
+        write_charts(sandbox, applications)
         sandbox.commit()
         scratch = (Path(folder, str(number)) for number in count())
         try:

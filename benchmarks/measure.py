@@ -40,7 +40,7 @@ class Comparison:
             f"{median(peer):.3f} s",
             f"{median(ours) / median(peer):.2f}",
             f"{min(ratios):.2f} to {max(ratios):.2f}",
-            "" if self.aim is None else f"{self.aim:.1f}",
+            "" if self.aim is None else f"{self.aim:g}",
         )
 
 

@@ -7,20 +7,19 @@ import shutil
 import sys
 from collections.abc import Callable
 from http.client import HTTPConnection
-from pathlib import Path
+from types import ModuleType
 from urllib.parse import urlsplit
 
 from sandbox import PROGRAM
 
-from benchmarks import ROOT, bare, serial_helm
-from benchmarks.bench import DEV_VERSION, Bench, bench, run
+from benchmarks import ROOT, bare, program_helm, serial_helm
+from benchmarks.bench import DEV_VERSION, PATH, Bench, bench, run
 from benchmarks.measure import Comparison, in_turn, machine, report, seconds
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.oci.artifact import MANIFEST_MEDIA_TYPE
 from kargo_release.oci.registry import Registry
 from kargo_release.plan import each
 
-_PATH = "team/helm"  # of our repositories in a registry
 _PREFIX = "helm"  # of our objects in a bucket; the sandbox sets it
 _TURNS = 5
 _QUICK_TURNS = 11  # of what takes a fraction of a second
@@ -30,6 +29,7 @@ def main() -> None:
     """Measure the cases that are named, or all; print a table for each."""
     cases: dict[str, Callable[[Bench], str]] = {
         "release": release,
+        "programs": programs,
         "push": push,
         "unchanged": unchanged,
         "list": start_up,
@@ -48,7 +48,7 @@ def release(given: Bench) -> str:
     works = {
         "release-dev-chart": lambda: _release(given, backup=True),
         "the same without backup": lambda: _release(given, backup=False),
-        "Helm SDK": lambda: _serial_helm(given),
+        "Helm SDK": lambda: _helm_by(serial_helm, given),
         "S3, bare": lambda: _bare_backup(given),
     }
     comparisons = (
@@ -57,6 +57,20 @@ def release(given: Bench) -> str:
         Comparison("S3 server's share", "S3, bare", ("release-dev-chart",)),
     )
     return report("67 new charts", in_turn(works, _TURNS), comparisons)
+
+
+def programs(given: Bench) -> str:
+    """Compare releases of new versions with a script that starts `helm` for each step."""
+    if shutil.which("helm") is None:
+        return "A process for each step: left out, for there is no helm on PATH\n"
+    works = {
+        "release-dev-chart": lambda: _release(given, backup=True),
+        "helm, a process each step": lambda: _helm_by(program_helm, given, _old_index(given)),
+    }
+    comparison = Comparison(
+        "release-dev-chart / helm", "release-dev-chart", ("helm, a process each step",), 0.05
+    )
+    return report("67 new charts, by programs", in_turn(works, _TURNS), [comparison])
 
 
 def push(given: Bench) -> str:
@@ -122,25 +136,30 @@ def _release(given: Bench, *, backup: bool) -> float:
 
 
 def _prepare(given: Bench, host: str, *, backup: bool) -> None:
-    given.sandbox.environ.clear()
-    given.sandbox.environ["KARGO_RELEASE_REGISTRY"] = f"oci://{host}/{_PATH}"
-    if backup:
-        given.sandbox.use_bucket(given.endpoint)
+    given.use(host)
+    if not backup:
+        del given.sandbox.environ["KARGO_RELEASE_BACKUP"]
 
 
-def _serial_helm(given: Bench) -> float:
+def _helm_by(script: ModuleType, given: Bench, *more: str) -> float:
     charts, output = next(given.scratch), next(given.scratch)
     shutil.copytree(given.sandbox.path / "charts", charts)  # Helm changes them
     output.mkdir()
-    script = str(Path(serial_helm.__file__))
     with given.registry() as host:
-        words = [sys.executable, script, str(charts), str(output), f"oci://{host}/{_PATH}"]
+        folders = [str(charts), str(output)]
+        words = [sys.executable, str(script.__file__), *folders, f"oci://{host}/{PATH}", *more]
         return seconds(lambda: run(words, output))
+
+
+def _old_index(given: Bench) -> str:
+    file = next(given.scratch)
+    file.write_text("apiVersion: v1\nentries: {}\n")
+    return str(file)
 
 
 def _push(given: Bench) -> float:
     with given.registry() as host:
-        registry = Registry(f"oci://{host}/{_PATH}", plain_http=None, environ={}, jobs=bare.JOBS)
+        registry = Registry(f"oci://{host}/{PATH}", plain_http=None, environ={}, jobs=bare.JOBS)
 
         def one(release: ChartRelease) -> str:
             return registry.push(release.name, release.oci_tag, release.artifact, replace=True)
@@ -153,7 +172,7 @@ def _push(given: Bench) -> float:
 
 def _bare_push(given: Bench) -> float:
     def one(connection: HTTPConnection, release: ChartRelease) -> None:
-        bare.push(connection, f"{_PATH}/{release.name}", release.oci_tag, release.artifact)
+        bare.push(connection, f"{PATH}/{release.name}", release.oci_tag, release.artifact)
 
     with given.registry() as host:
         return seconds(lambda: bare.each(host, one, given.releases))
@@ -161,7 +180,7 @@ def _bare_push(given: Bench) -> float:
 
 def _bare_manifests(given: Bench, host: str) -> float:
     def one(connection: HTTPConnection, release: ChartRelease) -> None:
-        path = f"/v2/{_PATH}/{release.name}/manifests/{DEV_VERSION}"
+        path = f"/v2/{PATH}/{release.name}/manifests/{DEV_VERSION}"
         bare.request(connection, "GET", path, 200, headers={"Accept": MANIFEST_MEDIA_TYPE})
 
     return seconds(lambda: bare.each(host, one, given.releases))
