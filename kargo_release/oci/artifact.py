@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from kargo_release.oci.access import Access
 
 MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CREATED = "org.opencontainers.image.created"
@@ -110,4 +113,8 @@ class Store(Protocol):
 
     def tags(self, repository: str) -> list[str]:
         """Return the repository's tags; empty when there is no such repository."""
+        ...
+
+    def access(self, repository: str) -> "Access":
+        """Return whether we may pull and push, found out without leaving anything there."""
         ...

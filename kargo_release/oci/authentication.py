@@ -118,6 +118,17 @@ class Authentication:
                 return self._password(refused)
         raise self.rejected(refused)
 
+    def used(self) -> tuple[str, str]:
+        """Return how we told who we are so far, and where the login came from.
+
+        That is ``anonymous``, ``basic`` or ``token``, and `Login.source`; the latter is empty
+        where no login was asked for, or there is none.
+        """
+        with self._lock:
+            how = "basic" if self._basic else "token" if self._grants else "anonymous"
+            found = self._found
+        return how, found.source if found else ""
+
     def _login(self) -> Login | None:
         with self._lock:
             if not self._looked:

@@ -52,6 +52,13 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         """
         retry(lambda: self._upload_once(blob), self._repository.session.limits)
 
+    def try_upload(self) -> None:
+        """Begin an upload and cancel it.
+
+        A registry that cannot cancel removes what is unfinished after some days by itself.
+        """
+        self.do_request(self._begin(), "DELETE")
+
     def tags(self) -> list[str]:
         """Return all tags; empty when there is no such repository."""
         found: list[str] = self.get_tags(self._container)
@@ -60,16 +67,21 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
     def _upload_once(self, blob: Blob) -> None:
         if self.blob_exists({"digest": blob.digest}, self._container):
             return
-        begun = self.do_request(f"{self.prefix}://{self._container.upload_blob_url()}", "POST")
-        location = self._get_location(self._repository.done(begun), self._container)
-        if not location:
-            raise InvalidError(
-                f"registry {self._host} does not say where to upload to",
-                "Check that the address is that of a registry.",
-            )
+        location = self._begin()
         url = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': blob.digest})}"
         headers = {"Content-Type": "application/octet-stream"}
         self._repository.done(self._repository.attempt(Call("PUT", url, headers, blob.data)))
+
+    def _begin(self) -> str:
+        """Begin an upload and return where it goes on."""
+        begun = self.do_request(f"{self.prefix}://{self._container.upload_blob_url()}", "POST")
+        location: str = self._get_location(self._repository.done(begun), self._container)
+        if location:
+            return location
+        raise InvalidError(
+            f"registry {self._host} does not say where to upload to",
+            "Check that the address is that of a registry.",
+        )
 
     @property
     def _host(self) -> str:

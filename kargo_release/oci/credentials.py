@@ -11,7 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,15 @@ _TOKEN_USER = "<token>"  # noqa: S105 - marks that the secret is an identity tok
 
 @dataclass(frozen=True)
 class Login:
-    """Who we are to a registry: a user and a password, or an identity token."""
+    """Who we are to a registry: a user and a password, or an identity token.
+
+    ``source`` tells a person where it came from: variables, a file, or a credential helper.
+    """
 
     username: str
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
+    source: str = field(default="", compare=False)
 
     def basic(self) -> str:
         """Return the value of an ``Authorization`` header (RFC 7617)."""
@@ -71,12 +75,13 @@ def find_login(host: str, path: str, environ: Mapping[str, str]) -> Login | None
 def _from_environment(environ: Mapping[str, str]) -> Login | None:
     username = environ.get(USERNAME, "")
     password = environ.get(PASSWORD, "") or _password_file(environ)
+    source = f"{USERNAME} and {PASSWORD if environ.get(PASSWORD) else PASSWORD_FILE}"
     if bool(username) != bool(password):
         raise UsageError(
             f"{USERNAME} and a password belong together, and only one of them is set",
             f"Set {USERNAME}, and {PASSWORD} or {PASSWORD_FILE}, or none of them.",
         )
-    return Login(username, password) if username else None
+    return Login(username, password, source=source) if username else None
 
 
 def _password_file(environ: Mapping[str, str]) -> str:
@@ -134,7 +139,10 @@ def _from_file(file: Path, keys: list[str], environ: Mapping[str, str]) -> Login
     if config is None:
         return None
     try:
-        return _from_helpers(config, keys, environ) or _from_auths(config, keys)
+        if login := _from_helpers(config, keys, environ):
+            return replace(login, source=f"{login.source}, which {file} names")
+        login = _from_auths(config, keys)
+        return replace(login, source=str(file)) if login else None
     except (AttributeError, TypeError, KeyError, ValueError, binascii.Error):
         raise InvalidError(
             f"{file} is not a file of registry credentials as Docker writes it",
@@ -196,8 +204,8 @@ def _answered(program: str, answer: bytes) -> Login | None:
             f"{program} gave no credentials that can be read", "Log in again with that helper."
         ) from None
     if username == _TOKEN_USER:
-        return Login("", identity_token=secret)
-    return Login(username, secret) if username or secret else None
+        return Login("", identity_token=secret, source=program)
+    return Login(username, secret, source=program) if username or secret else None
 
 
 def _from_auths(config: Mapping[str, Any], keys: list[str]) -> Login | None:

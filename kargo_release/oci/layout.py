@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kargo_release.errors import FailedError, InvalidError, RefusedError
+from kargo_release.oci.access import Access
 from kargo_release.oci.artifact import Artifact, Blob, Manifest, encode
 from kargo_release.oci.manifest import LONGEST, is_descriptor, read_manifest
 from kargo_release.oci.names import (
@@ -104,6 +105,20 @@ class Layouts:
         """Return the repository's tags; empty when there is no such repository."""
         names = (_ref_name(entry) for entry in _entries(self._layout(repository)))
         return [name for name in names if name]
+
+    def access(self, repository: str) -> Access:
+        """Return whether the layout's folder may be read and written, or made; nothing is made.
+
+        Raises:
+            InvalidError: The layout is damaged.
+        """
+        self.tags(repository)
+        layout = self._layout(repository)
+        nearest = next(each for each in (layout, *layout.absolute().parents) if each.exists())
+        if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+            return Access(pull=None, push=None)
+        remedy = "Correct its rights, or set another registry."
+        return Access(pull=None, push=RefusedError(f"{nearest} cannot be written to", remedy))
 
     def _layout(self, repository: str) -> Path:
         # A layout within a layout would mix their files.

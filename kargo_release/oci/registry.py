@@ -3,13 +3,14 @@
 Protocol: OCI distribution specification 1.1, ``spec.md``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kargo_release.errors import FailedError, InvalidError, RefusedError, UsageError
+from kargo_release.oci.access import Access
 from kargo_release.oci.artifact import Artifact, Manifest
 from kargo_release.oci.authentication import Authentication, Scope
 from kargo_release.oci.credentials import find_login
@@ -157,6 +158,26 @@ class Registry:
 
         return OrasClient(self._repository(repository, _PULL)).tags()
 
+    def access(self, repository: str) -> Access:
+        """Return whether we may pull and push, found out without leaving anything there.
+
+        It lists the repository's tags, begins an upload and cancels it. The repository need not
+        exist, though a registry may refuse one in a project that does not.
+
+        Raises:
+            FailedError: The registry cannot be reached or is not well, whatever was asked.
+            InvalidError: What answers is no registry.
+        """
+        pull = _refused(partial(self.tags, repository))
+        push = _refused(partial(self._try_upload, repository))
+        authentication, source = self._authentication.used()
+        return Access(pull, push, authentication, source)
+
+    def _try_upload(self, repository: str) -> None:
+        from kargo_release.oci.client import OrasClient
+
+        OrasClient(self._repository(repository, _PUSH)).try_upload()
+
     def _path(self, repository: str) -> str:
         path = f"{self._address.path}/{check_repository(repository)}"
         return check_repository(path.lstrip("/"))
@@ -166,6 +187,14 @@ class Registry:
 
         scope = Scope(self._path(repository), actions)
         return Repository(self._session, self._authentication, scope)
+
+
+def _refused(use: Callable[[], object]) -> RefusedError | None:
+    try:
+        use()
+    except RefusedError as error:
+        return error
+    return None
 
 
 def _upload(there: "Repository", artifact: Artifact) -> None:

@@ -106,6 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._pass_on(body)
 
     do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815 - http.server's names
+    do_DELETE = _serve  # noqa: N815 - http.server's name
 
     def _saw(self, status: int) -> None:
         authorization = self.headers.get("Authorization", "")
