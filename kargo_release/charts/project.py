@@ -53,7 +53,7 @@ class Project:
 
     def registry(self) -> RegistryDestination:
         """Return the registry as a destination."""
-        return RegistryDestination(self._store(), self.settings.jobs)
+        return RegistryDestination(self.store(), self.settings.jobs)
 
     def backup(self) -> BackupDestination | None:
         """Return the backup as a destination; None where there is none.
@@ -61,11 +61,12 @@ class Project:
         Raises:
             UsageError: Its folder is that of a user whom nobody knows, or its bucket has no name.
         """
-        store = self._object_store()
+        store = self.object_store()
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return None if store is None else BackupDestination(store, self.settings.jobs, now)
 
-    def _store(self) -> Store:
+    def store(self) -> Store:
+        """Return what holds the registry's artifacts."""
         settings = self.settings
         if settings.registry is None or settings.is_local:
             from kargo_release.oci.layout import Layouts
@@ -80,7 +81,12 @@ class Project:
             jobs=settings.jobs,
         )
 
-    def _object_store(self) -> ObjectStore | None:
+    def object_store(self) -> ObjectStore | None:
+        """Return what holds the backup's objects; None where there is no backup.
+
+        Raises:
+            UsageError: Its folder is that of a user whom nobody knows, or its bucket has no name.
+        """
         from kargo_release.bucket.folder import FolderStore
 
         backup = self.settings.backup
