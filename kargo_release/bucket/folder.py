@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from kargo_release.bucket.keys import checked_key
-from kargo_release.bucket.store import LostRaceError, Stored
+from kargo_release.bucket.keys import checked_key, is_key
+from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored
 from kargo_release.errors import FailedError, InvalidError
 
 _LOCK = ".kargo-release.lock"
@@ -46,6 +46,11 @@ class FolderStore:
         self._folder = folder
         self._called = called or str(folder)
 
+    @property
+    def address(self) -> str:
+        """How references name the folder."""
+        return self._called
+
     def location(self, key: str) -> str:
         """Return the path of the object."""
         return f"{self._called}/{checked_key(key)}"
@@ -80,6 +85,19 @@ class FolderStore:
                 "Find out what it is; remove it if it is junk.",
             )
         return data, Stored(sha256(data).hexdigest())
+
+    def list(self) -> Iterator[Listed]:
+        """Yield the files of the folder, without etags, in the order of their names.
+
+        Raises:
+            FailedError: The disk refused.
+        """
+        with _disk(self._folder):
+            yield from _listed(self._folder)
+
+    def protection(self) -> Protection:
+        """Return that nothing is protected."""
+        return Protection(versioning="off", object_lock="off")
 
     def put(
         self,
@@ -152,6 +170,20 @@ def _disk(path: Path) -> Iterator[None]:
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "Look at the folder, then run it again.")
         raise FailedError(f"{path}: {error.strerror or error}", remedy) from error
+
+
+def _listed(folder: Path) -> Iterator[Listed]:
+    try:
+        names = sorted(filter(is_key, (path.name for path in folder.iterdir())), key=str.encode)
+    except FileNotFoundError:
+        return
+    for name in names:
+        try:
+            state = (folder / name).stat()
+        except FileNotFoundError:  # it went meanwhile, or is a link to nothing
+            continue
+        if stat.S_ISREG(state.st_mode):
+            yield Listed(name, state.st_size, None)
 
 
 @contextmanager

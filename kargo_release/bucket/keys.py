@@ -10,6 +10,15 @@ LONGEST_KEY = 240
 _FORBIDDEN = re.compile(r"^\.|[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+def is_key(name: str) -> bool:
+    """Whether every store can hold an object of that name."""
+    try:
+        checked_key(name)
+    except InvalidError:
+        return False
+    return True
+
+
 def checked_key(key: str) -> str:
     """Return ``key`` when every store can hold it: one visible file name.
 

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kargo_release.bucket.keys import checked_key
-from kargo_release.bucket.s3_errors import code_of, explained, status_of
-from kargo_release.bucket.store import LostRaceError, Stored
-from kargo_release.errors import FailedError, InvalidError, RefusedError, UsageError
+from kargo_release.bucket.s3_errors import code_of, explained, not_s3, status_of
+from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored
+from kargo_release.errors import InvalidError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -63,6 +63,11 @@ class S3Store:
         self._connected: S3Client | None = None
         self._proved = single_writer
 
+    @property
+    def address(self) -> str:
+        """``s3://bucket/prefix/``."""
+        return self._place(self._prefix)
+
     def location(self, key: str) -> str:
         """Return ``s3://bucket/prefix/key``."""
         return self._place(self._prefix + checked_key(key))
@@ -107,6 +112,31 @@ class S3Store:
                 "Find out what it is; remove it if it is junk.",
             )
         return data, self._stored(full, answer)
+
+    def list(self) -> Iterator[Listed]:
+        """Yield what lies directly under the prefix: one request for each 1,000 objects.
+
+        Raises:
+            RefusedError: As ``get``.
+            FailedError: As ``head``, and when what it tells is no complete list.
+        """
+        from kargo_release.bucket.s3_listing import pages
+
+        with self._told(self._prefix) as s3:
+            for page in pages(s3, self._bucket, self._prefix):
+                yield from page
+
+    def protection(self) -> Protection:
+        """Return what the bucket does with former states of its objects.
+
+        Raises:
+            RefusedError: As ``get``.
+            FailedError: As ``head``.
+        """
+        from kargo_release.bucket.s3_protection import protection
+
+        with self._told("") as s3:
+            return protection(s3, self._bucket)
 
     def put(
         self,
@@ -187,19 +217,19 @@ class S3Store:
     def _stored(self, full: str, answer: Mapping[str, Any]) -> Stored:
         etag = answer.get("ETag")
         if not etag:
-            raise FailedError(
-                f"{self._place(full)}: the answer has no ETag",
-                "Check that `s3.endpoint` is an S3 server.",
-            )
+            raise not_s3(self._place(full), "the answer has no ETag")
         return Stored(etag, answer.get("Metadata", {}))
 
     @contextmanager
     def _told(self, full: str) -> "Iterator[S3Client]":
         client = self._client()
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             yield client
+        except (ResponseParserError, ValueError):  # the latter for a size or date that is none
+            raise not_s3(self._place(full)) from None
         except (BotoCoreError, ClientError) as error:
             raise explained(error, self._place(full)) from error
 

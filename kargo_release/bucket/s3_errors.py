@@ -132,6 +132,16 @@ def status_of(error: "ClientError") -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def not_s3(place: str, told: str = "the answer is none of S3's") -> FailedError:
+    """Return the error for an answer that no S3 server gives.
+
+    Args:
+        place: What was asked for: ``s3://bucket/key``.
+        told: What is wrong with the answer.
+    """
+    return FailedError(f"{place}: {told}", "Check that `s3.endpoint` is an S3 server.")
+
+
 def explained(error: "BotoCoreError | ClientError", place: str) -> KargoError:
     """Return the error as a user is told it.
 

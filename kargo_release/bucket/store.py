@@ -1,8 +1,8 @@
 """What the backup asks of an object store: S3, or a folder that behaves alike."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -11,6 +11,32 @@ class Stored:
 
     etag: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a list of the store shows it.
+
+    ``size`` is in bytes. ``etag`` is the one that ``head`` tells; None where only reading the
+    object would tell it.
+    """
+
+    key: str
+    size: int
+    etag: str | None
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What keeps former states of objects; ``unknown`` where the store does not tell us.
+
+    ``retention`` is what object lock does to every new object, such as ``GOVERNANCE 30 days``;
+    empty when nothing is locked unasked.
+    """
+
+    versioning: Literal["enabled", "suspended", "off", "unknown"]
+    object_lock: Literal["enabled", "off", "unknown"]
+    retention: str = ""
 
 
 class LostRaceError(Exception):
@@ -23,6 +49,11 @@ class ObjectStore(Protocol):
     A key is one visible file name (``keys.checked_key``), so that every store can hold it.
     """
 
+    @property
+    def address(self) -> str:
+        """How a person names the whole store: ``s3://bucket/prefix/`` or a path."""
+        ...
+
     def location(self, key: str) -> str:
         """Return how a person names the object: ``s3://bucket/prefix/key`` or a path."""
         ...
@@ -33,6 +64,27 @@ class ObjectStore(Protocol):
 
     def get(self, key: str, limit: int) -> tuple[bytes, Stored] | None:
         """Return the bytes (at most ``limit`` of them) and their state, or None."""
+        ...
+
+    def list(self) -> Iterator[Listed]:
+        """Yield what is stored, by the name's bytes; a store that is not there yet holds nothing.
+
+        What bears no name of a key (``keys.checked_key``) is left out: hidden things, and what
+        lies in a folder further down.
+
+        Raises:
+            FailedError: The store can't be reached, or what it tells is no complete list.
+            RefusedError: Access is denied, or there is no such bucket.
+        """
+        ...
+
+    def protection(self) -> Protection:
+        """Return what keeps former states of the objects.
+
+        Raises:
+            FailedError: The store can't be reached.
+            RefusedError: The credentials are wrong, or there is no such bucket.
+        """
         ...
 
     def put(

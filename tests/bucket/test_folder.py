@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kargo_release.bucket.folder import FolderStore
-from kargo_release.bucket.store import LostRaceError
+from kargo_release.bucket.store import Listed, LostRaceError, Protection
 from kargo_release.errors import FailedError, InvalidError
 
 TEXT = "text/plain"
@@ -194,6 +194,43 @@ def test_takes_the_longest_key(store: FolderStore, folder: Path) -> None:
     assert visible(folder) == ["k" * 240]
     with pytest.raises(InvalidError, match="more than 240 bytes"):
         store.put("k" * 241, b"1", if_match=None, content_type=TEXT)
+
+
+def test_lists_what_it_holds_by_name(store: FolderStore, folder: Path) -> None:
+    for key in ("b.tgz", "index.yaml", "a-1.0.0+x.tgz", "é"):
+        store.put(key, key.encode(), if_match=None, content_type=TEXT)
+    (folder / "folder").mkdir()
+    os.mkfifo(folder / "fifo")
+    (folder / "dead").symlink_to("nothing")
+    (folder / "line\nend").touch()
+    (folder / ".kano.part").touch()
+    (folder / "link.tgz").symlink_to("b.tgz")
+    (folder / os.fsdecode(b"\xff")).touch()
+    assert list(store.list()) == [
+        Listed("a-1.0.0+x.tgz", 13, None),
+        Listed("b.tgz", 5, None),
+        Listed("index.yaml", 10, None),
+        Listed("link.tgz", 5, None),
+        Listed("é", 2, None),
+    ]
+
+
+def test_lists_nothing_of_a_folder_that_is_not_there(store: FolderStore, folder: Path) -> None:
+    assert list(store.list()) == []
+    assert not folder.exists()
+
+
+def test_tells_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FailedError, match="file: Not a directory") as caught:
+        list(FolderStore(tmp_path / "file").list())
+    assert "Look at the folder" in caught.value.remedy
+
+
+def test_protects_nothing_and_says_where_it_is(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path, "backups")
+    assert store.address == "backups"
+    assert store.protection() == Protection("off", "off")
 
 
 def test_tells_that_the_folder_is_a_file(tmp_path: Path) -> None:

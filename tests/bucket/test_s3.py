@@ -15,9 +15,9 @@ ETAG = {"ETag": '"an-etag"'}
 
 
 def test_keeps_bytes_type_and_metadata(
-    open_store: OpenStore, moto_endpoint: str, bucket: str
+    open_store: OpenStore, s3_endpoint: str, bucket: str
 ) -> None:
-    store = open_store(moto_endpoint, bucket)
+    store = open_store(s3_endpoint, bucket)
     digest = "sha256:" + "0" * 64
     put = store.put(
         "kano-1.0.0+build.tgz",
@@ -35,9 +35,9 @@ def test_keeps_bytes_type_and_metadata(
 
 
 def test_finds_nothing_under_an_unused_key(
-    open_store: OpenStore, moto_endpoint: str, bucket: str
+    open_store: OpenStore, s3_endpoint: str, bucket: str
 ) -> None:
-    store = open_store(moto_endpoint, bucket)
+    store = open_store(s3_endpoint, bucket)
     assert store.head("kano-1.0.0.tgz") is None
     assert store.get("kano-1.0.0.tgz", 10) is None
 
@@ -47,10 +47,8 @@ def test_names_an_object_by_bucket_prefix_and_key(open_store: OpenStore) -> None
     assert open_store("http://127.0.0.1:1", "s3://b-1").location("k") == "s3://b-1/k"
 
 
-def test_creates_an_object_only_once(
-    open_store: OpenStore, moto_endpoint: str, bucket: str
-) -> None:
-    store = open_store(moto_endpoint, bucket)
+def test_creates_an_object_only_once(open_store: OpenStore, s3_endpoint: str, bucket: str) -> None:
+    store = open_store(s3_endpoint, bucket)
     store.put("k", b"first", if_match=None, content_type=TEXT)
     with pytest.raises(LostRaceError):
         store.put("k", b"second", if_match=None, content_type=TEXT)
@@ -58,9 +56,9 @@ def test_creates_an_object_only_once(
 
 
 def test_replaces_only_what_was_looked_at(
-    open_store: OpenStore, moto_endpoint: str, bucket: str
+    open_store: OpenStore, s3_endpoint: str, bucket: str
 ) -> None:
-    store = open_store(moto_endpoint, bucket)
+    store = open_store(s3_endpoint, bucket)
     first = store.put("k", b"first", if_match=None, content_type=TEXT)
     store.put("k", b"second", if_match=first.etag, content_type=TEXT)
     with pytest.raises(LostRaceError):
@@ -71,9 +69,9 @@ def test_replaces_only_what_was_looked_at(
 
 
 def test_lets_one_of_many_threads_create(
-    open_store: OpenStore, moto_endpoint: str, bucket: str
+    open_store: OpenStore, s3_endpoint: str, bucket: str
 ) -> None:
-    store = open_store(moto_endpoint, bucket)
+    store = open_store(s3_endpoint, bucket)
     start = threading.Barrier(16)
 
     def create(number: int) -> bool:
@@ -89,9 +87,9 @@ def test_lets_one_of_many_threads_create(
 
 
 def test_refuses_an_object_over_the_limit(
-    open_store: OpenStore, moto_endpoint: str, bucket: str
+    open_store: OpenStore, s3_endpoint: str, bucket: str
 ) -> None:
-    store = open_store(moto_endpoint, bucket)
+    store = open_store(s3_endpoint, bucket)
     store.put("k", b"12345", if_match=None, content_type=TEXT)
     assert store.get("k", 5) is not None
     with pytest.raises(InvalidError, match="larger than 4 bytes"):
@@ -99,11 +97,11 @@ def test_refuses_an_object_over_the_limit(
 
 
 def test_proves_conditions_and_leaves_the_probe(
-    open_store: OpenStore, moto_endpoint: str, bucket: str
+    open_store: OpenStore, s3_endpoint: str, bucket: str
 ) -> None:
-    open_store(moto_endpoint, bucket).check_writable()
-    open_store(moto_endpoint, bucket).check_writable()
-    assert keys_in(moto_endpoint, bucket) == ["helm/.kargo-release-probe"]
+    open_store(s3_endpoint, bucket).check_writable()
+    open_store(s3_endpoint, bucket).check_writable()
+    assert keys_in(s3_endpoint, bucket) == ["helm/.kargo-release-probe"]
 
 
 def test_asks_no_more_than_twice_when_the_probe_is_there(open_store: OpenStore) -> None:
@@ -252,8 +250,8 @@ def test_tells_that_a_denied_look_may_mean_an_absent_object(open_store: OpenStor
     assert "s3:ListBucket" in caught.value.remedy
 
 
-def test_tells_a_missing_bucket(open_store: OpenStore, moto_endpoint: str) -> None:
-    store = open_store(moto_endpoint, "s3://no-such-bucket/helm")
+def test_tells_a_missing_bucket(open_store: OpenStore, s3_endpoint: str) -> None:
+    store = open_store(s3_endpoint, "s3://no-such-bucket/helm")
     with pytest.raises(RefusedError, match=r"s3://no-such-bucket/.*: there is no such bucket"):
         store.get("index.yaml", 10)
     with pytest.raises(RefusedError, match="there is no such bucket"):
