@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol, cast
 from uuid import uuid4
 
@@ -66,9 +67,15 @@ def locked_bucket(s3_endpoint: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def rclone_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield a server with an empty bucket ``backup``."""
+def rclone_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder behind ``rclone_endpoint``, with an empty bucket ``backup``."""
     folder = tmp_path_factory.mktemp("rclone")
     (folder / "backup").mkdir()
-    with rclone(folder) as endpoint:
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rclone_endpoint(rclone_folder: Path) -> Iterator[str]:
+    """Yield a server whose buckets are the folders of ``rclone_folder``."""
+    with rclone(rclone_folder) as endpoint:
         yield endpoint

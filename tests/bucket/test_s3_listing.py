@@ -1,4 +1,5 @@
 from hashlib import md5
+from pathlib import Path
 
 import pytest
 from servers_s3 import Answer, Request, faulty, s3_error
@@ -57,15 +58,17 @@ def test_lists_nothing_of_an_empty_bucket(open_store: OpenStore, place: tuple[st
 
 
 def test_lists_page_by_page(
-    open_store: OpenStore, s3_endpoint: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+    open_store: OpenStore,
+    rclone_endpoint: str,
+    rclone_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client = s3_client(s3_endpoint)
-    name = bucket.removeprefix("s3://").removesuffix("/helm")
-    for number in range(1005):
-        client.put_object(Bucket=name, Key=f"helm/{number:04}.tgz", Body=b"")
+    (rclone_folder / "many").mkdir()
+    names = [f"{number:04}.tgz" for number in range(1005)]
+    for name in names:
+        (rclone_folder / "many" / name).touch()
     monkeypatch.setattr(s3_listing, "_MOST_PAGES", 2)
-    found = [each.key for each in open_store(s3_endpoint, bucket).list()]
-    assert found == [f"{number:04}.tgz" for number in range(1005)]
+    assert [each.key for each in open_store(rclone_endpoint, "s3://many").list()] == names
 
 
 def test_leaves_out_what_a_careless_server_adds(open_store: OpenStore) -> None:
