@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol, cast
 from uuid import uuid4
 
@@ -67,15 +66,9 @@ def locked_bucket(s3_endpoint: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def rclone_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder behind ``rclone_endpoint``, with an empty bucket ``backup``."""
+def rclone_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield a server with an empty bucket ``backup``."""
     folder = tmp_path_factory.mktemp("rclone")
     (folder / "backup").mkdir()
-    return folder
-
-
-@pytest.fixture(scope="session")
-def rclone_endpoint(rclone_folder: Path) -> Iterator[str]:
-    """Yield a server whose buckets are the folders of ``rclone_folder``."""
-    with rclone(rclone_folder) as endpoint:
+    with rclone(folder) as endpoint:
         yield endpoint

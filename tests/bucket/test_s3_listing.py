@@ -2,7 +2,7 @@ from hashlib import md5
 from pathlib import Path
 
 import pytest
-from servers_s3 import Answer, Request, faulty, s3_error
+from servers_s3 import Answer, Request, faulty, rclone, s3_error
 
 from bucket.conftest import OpenStore, s3_client
 from kargo_release.bucket import s3_listing
@@ -58,17 +58,15 @@ def test_lists_nothing_of_an_empty_bucket(open_store: OpenStore, place: tuple[st
 
 
 def test_lists_page_by_page(
-    open_store: OpenStore,
-    rclone_endpoint: str,
-    rclone_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    open_store: OpenStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (rclone_folder / "many").mkdir()
     names = [f"{number:04}.tgz" for number in range(1005)]
+    (tmp_path / "many").mkdir()
     for name in names:
-        (rclone_folder / "many" / name).touch()
+        (tmp_path / "many" / name).touch()
     monkeypatch.setattr(s3_listing, "_MOST_PAGES", 2)
-    assert [each.key for each in open_store(rclone_endpoint, "s3://many").list()] == names
+    with rclone(tmp_path) as endpoint:
+        assert [each.key for each in open_store(endpoint, "s3://many").list()] == names
 
 
 def test_leaves_out_what_a_careless_server_adds(open_store: OpenStore) -> None:
