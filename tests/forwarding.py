@@ -2,10 +2,14 @@
 
 import contextlib
 import http.client
+import os
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from http.server import BaseHTTPRequestHandler
 
 from servers import serving
@@ -36,10 +40,26 @@ class Answer:
     body: bytes = b""
 
 
+class End(Enum):
+    """What becomes of a connection that does not go on."""
+
+    CLOSED = "closed"
+    RESET = "reset"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Bytes as they go over the wire, which need be no whole answer, and what comes then."""
+
+    data: bytes
+    end: End
+
+
 Forward = Callable[[], Answer]
 """Carries the request to the server and returns its answer."""
 
-Between = Callable[[Request, Forward], Answer | None]
+Between = Callable[[Request, Forward], Answer | Broken | None]
 """What a test does with a request: the answer that the client gets, None to hang up on it."""
 
 
@@ -55,6 +75,7 @@ class Proxy:
     upstream: str
     between: Between = pass_on
     host: str = ""
+    ended: threading.Event = field(default_factory=threading.Event)
     _under_way: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -86,7 +107,10 @@ def forwarding(upstream: str, between: Between = pass_on) -> Iterator[Proxy]:
     """
     proxy = Proxy(upstream, between)
     with serving(type("Handler", (_Handler,), {"proxy": proxy})) as proxy.host:
-        yield proxy
+        try:
+            yield proxy
+        finally:
+            proxy.ended.set()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -109,13 +133,13 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815 - http.server's names
     do_PATCH = do_DELETE = _serve  # noqa: N815 - http.server's names
 
-    def _answer(self, body: bytes) -> Answer | None:
+    def _answer(self, body: bytes) -> Answer | Broken | None:
         request = Request(self.command, self.path, tuple(self.headers.items()), body)
         return self.proxy.between(request, lambda: _forwarded(request, self.proxy.upstream))
 
-    def _tell(self, answer: Answer | None) -> None:
-        if answer is None:
-            self.close_connection = True
+    def _tell(self, answer: Answer | Broken | None) -> None:
+        if not isinstance(answer, Answer):
+            self._break_off(answer or Broken(b"", End.CLOSED))
             return
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # nobody listens any more
             self.send_response(answer.status)
@@ -124,12 +148,27 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(answer.body)
 
+    def _break_off(self, broken: Broken) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):  # the client may have left
+            self.wfile.write(broken.data)
+            if broken.end is End.SILENT:
+                self.proxy.ended.wait()
+            if broken.end is End.RESET:
+                _reset(self.connection)
+
     def handle(self) -> None:
         with contextlib.suppress(ConnectionResetError):  # a client that was killed
             super().handle()
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def _reset(connection: socket.socket) -> None:
+    # With nothing to linger for, closing sends RST instead of FIN (socket(7)).
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(connection.detach())  # before the server's own end, which sends FIN first
 
 
 def _forwarded(request: Request, upstream: str) -> Answer:
