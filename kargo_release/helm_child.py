@@ -18,11 +18,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-Check = Callable[[Path, str, bool], dict[str, Any]]
+Message = tuple[str, str, str]  # severity, path, text
 
 NO_SDK = 3  # the exit code that says the SDK is not usable here
 
@@ -47,7 +47,7 @@ def main() -> None:
     # Whatever Helm writes to standard output must not get between the reports.
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    check = _sdk() if engine == "sdk" else _program(engine, folder)
+    check = _Sdk() if engine == "sdk" else _Program(engine, folder)
     jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(jobs, folder), daemon=True).start()
     while True:
@@ -82,17 +82,32 @@ def _read(jobs: queue.SimpleQueue[bytes], folder: Path) -> None:
     os._exit(0)
 
 
-def _sdk() -> Check:
-    try:
-        import helm_python as sdk
-    except Exception as error:  # noqa: BLE001 - another system's linker may say anything
-        sys.stderr.write(f"{error}\n")
-        sys.exit(NO_SDK)
+class _Sdk:
+    """Lints and renders by the SDK."""
 
-    def lint(archive: Path) -> list[tuple[str, str, str]]:
+    def __init__(self) -> None:
         try:
-            found = sdk.lint(archive, strict=True, namespace="default")
-        except (sdk.HelmError, ValueError) as error:
+            import helm_python
+        except Exception as error:  # noqa: BLE001 - another system's linker may say anything
+            sys.stderr.write(f"{error}\n")
+            sys.exit(NO_SDK)
+        self._sdk = helm_python
+        self._errors = (helm_python.HelmError, ValueError)
+
+    def __call__(self, archive: Path, name: str, library: bool) -> dict[str, Any]:
+        messages = self._lint(archive)
+        if library:
+            return _report(messages, None)
+        try:
+            with self._sdk.Chart.load(archive) as chart:
+                return _report(messages, chart.render(name=name, namespace="default"))
+        except self._errors as error:
+            return _report(messages, None, str(error))
+
+    def _lint(self, archive: Path) -> list[Message]:
+        try:
+            found = self._sdk.lint(archive, strict=True, namespace="default")
+        except self._errors as error:
             return [("error", "", str(error))]
         messages = [
             (_SEVERITIES.get(each["severity"], "error"), each["path"], each["error"])
@@ -101,54 +116,37 @@ def _sdk() -> Check:
         # An archive that cannot be opened at all has errors, and no message.
         return messages or [("error", "", text) for text in found["errors"]]
 
-    def render(archive: Path, name: str) -> dict[str, str]:
-        with sdk.Chart.load(archive) as chart:
-            rendered: dict[str, str] = chart.render(name=name, namespace="default")
-        return rendered
 
-    def check(archive: Path, name: str, library: bool) -> dict[str, Any]:
-        messages = lint(archive)
+class _Program:
+    """Lints and renders by the program, a process for each."""
+
+    def __init__(self, helm: str, folder: Path) -> None:
+        self._helm, self._output, self._errors = helm, folder / "output", folder / "errors"
+
+    def __call__(self, archive: Path, name: str, library: bool) -> dict[str, Any]:
+        messages = self._lint(archive)
         if library:
             return _report(messages, None)
-        try:
-            return _report(messages, render(archive, name))
-        except (sdk.HelmError, ValueError) as error:
-            return _report(messages, None, str(error))
+        ended_well, output, why = self._run("template", "--", name, str(archive))
+        if ended_well:
+            return _report(messages, _manifests(output))
+        return _report(messages, None, why or "helm template failed and did not say why")
 
-    return check
-
-
-def _program(helm: str, folder: Path) -> Check:
-    def run(*arguments: str) -> tuple[bool, str, str]:
-        output, errors = folder / "output", folder / "errors"
-        with output.open("wb") as out, errors.open("wb") as err:
-            ended = subprocess.run(  # noqa: S603 - an argument list, without a shell
-                [helm, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False
-            )
-        said, complained = (path.read_text("utf-8", "replace") for path in (output, errors))
-        return ended.returncode == 0, said, _reason(complained)
-
-    def lint(archive: Path) -> list[tuple[str, str, str]]:
-        ended_well, output, errors = run(
-            "lint", "--strict", "--namespace=default", "--", str(archive)
-        )
+    def _lint(self, archive: Path) -> list[Message]:
+        ended_well, output, why = self._run("lint", "--strict", "--", str(archive))
         messages = _lint_messages(output.splitlines())
         if ended_well or any(severity != "info" for severity, _, _ in messages):
             return messages
-        return [*messages, ("error", "", errors or "helm lint failed and did not say why")]
+        return [*messages, ("error", "", why or "helm lint failed and did not say why")]
 
-    def check(archive: Path, name: str, library: bool) -> dict[str, Any]:
-        messages = lint(archive)
-        if library:
-            return _report(messages, None)
-        ended_well, output, errors = run(
-            "template", "--namespace=default", "--", name, str(archive)
-        )
-        if ended_well:
-            return _report(messages, _manifests(output))
-        return _report(messages, None, errors or "helm template failed and did not say why")
-
-    return check
+    def _run(self, command: str, *arguments: str) -> tuple[bool, str, str]:
+        words = [self._helm, command, "--namespace=default", *arguments]
+        with self._output.open("wb") as out, self._errors.open("wb") as err:
+            ended = subprocess.run(  # noqa: S603 - an argument list, without a shell
+                words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False
+            )
+        said, why = (path.read_text("utf-8", "replace") for path in (self._output, self._errors))
+        return ended.returncode == 0, said, _reason(why)
 
 
 def _reason(complained: str) -> str:
@@ -159,9 +157,9 @@ def _reason(complained: str) -> str:
     return reason.strip()
 
 
-def _lint_messages(lines: Iterable[str]) -> list[tuple[str, str, str]]:
+def _lint_messages(lines: Iterable[str]) -> list[Message]:
     """Read what ``helm lint`` prints (helm/helm ``pkg/cmd/lint.go``); a message may span lines."""
-    messages: list[tuple[str, str, str]] = []
+    messages: list[Message] = []
     for line in lines:
         if found := _LINT_LINE.match(line):
             messages.append((found[1].lower(), found[2], found[3]))
@@ -183,7 +181,7 @@ def _manifests(output: str) -> dict[str, str]:
 
 
 def _report(
-    messages: list[tuple[str, str, str]], manifests: dict[str, str] | None, error: str | None = None
+    messages: list[Message], manifests: dict[str, str] | None, error: str | None = None
 ) -> dict[str, Any]:
     return {"messages": messages, "manifests": manifests, "error": error}
 
