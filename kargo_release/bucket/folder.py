@@ -3,17 +3,19 @@
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 from kargo_release.bucket.keys import checked_key, is_key
-from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored
+from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored, Trial
 from kargo_release.errors import FailedError, InvalidError
 
 _LOCK = ".kargo-release.lock"
 _LOCK_TIMEOUT = 60.0  # seconds; a write takes milliseconds, so somebody hangs by then
+_TRIAL = bytes(4096)  # a block of a disk, which a full one has not
 _LOCK_POLL = 0.005  # seconds
 
 _REMEDIES = {
@@ -133,6 +135,19 @@ class FolderStore:
         """
         with _disk(self._folder), self._locked():
             pass
+
+    def trial(self) -> Trial:
+        """Write a nameless file into the folder, or the nearest there is, which makes no folder.
+
+        Raises:
+            FailedError: The disk refused.
+        """
+        folder = self._folder.absolute()
+        nearest = next(each for each in (folder, *folder.parents) if each.exists())
+        with _disk(nearest), tempfile.TemporaryFile(dir=nearest) as file:
+            file.write(_TRIAL)
+            file.flush()
+        return Trial("honoured")
 
     def _path(self, key: str) -> Path:
         return self._folder / checked_key(key)

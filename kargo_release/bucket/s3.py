@@ -9,8 +9,8 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kargo_release.bucket.keys import checked_key
-from kargo_release.bucket.s3_errors import code_of, explained, not_s3, status_of
-from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored
+from kargo_release.bucket.s3_errors import code_of, condition_failed, explained, not_s3
+from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored, Trial
 from kargo_release.errors import InvalidError, RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -173,6 +173,19 @@ class S3Store:
                 self._prove()
                 self._proved = True
 
+    def trial(self) -> Trial:
+        """Return how the bucket takes conditional writes; what that makes is removed again.
+
+        Raises:
+            RefusedError: As ``get``.
+            FailedError: As ``head``.
+        """
+        from kargo_release.bucket.s3_trial import try_writing
+
+        probe = self._prefix + _PROBE
+        with self._told(probe) as s3:
+            return try_writing(s3, self._bucket, probe, _PROBE_BODY)
+
     def _prove(self) -> None:
         # The first is lost at once when an earlier run has left the probe; else it must be now.
         created = self._probe({"IfNoneMatch": "*"}) and self._probe({"IfNoneMatch": "*"})
@@ -201,18 +214,13 @@ class S3Store:
                     answer = s3.put_object(Bucket=self._bucket, Key=full, Body=data, **options)
                 except s3.exceptions.ClientError as error:
                     if not _conflict(error):
-                        self._raise_if_lost(error, full, options)
+                        if condition_failed(error, options):
+                            raise LostRaceError(self._place(full)) from error
                         raise
                     time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
                 else:
                     return self._stored(full, answer)
         raise LostRaceError(self._place(full))
-
-    def _raise_if_lost(self, error: "ClientError", full: str, options: Mapping[str, Any]) -> None:
-        # S3 answers 404 to If-Match when the object is gone.
-        gone = "IfMatch" in options and code_of(error) in {"NoSuchKey", "404"}
-        if gone or status_of(error) == 412:  # noqa: PLR2004 - Precondition Failed, RFC 9110
-            raise LostRaceError(self._place(full)) from error
 
     def _stored(self, full: str, answer: Mapping[str, Any]) -> Stored:
         etag = answer.get("ETag")

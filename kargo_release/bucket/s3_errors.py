@@ -132,6 +132,13 @@ def status_of(error: "ClientError") -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def condition_failed(error: "ClientError", condition: Mapping[str, Any]) -> bool:
+    """Whether S3 refused a write because its condition did not hold."""
+    # S3 answers 404 to If-Match when there is no such object.
+    gone = "IfMatch" in condition and code_of(error) in {"NoSuchKey", "404"}
+    return gone or status_of(error) == 412  # noqa: PLR2004 - Precondition Failed, RFC 9110
+
+
 def not_s3(place: str, told: str = "the answer is none of S3's") -> FailedError:
     """Return the error for an answer that no S3 server gives.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
 
@@ -37,6 +38,20 @@ class Protection:
     versioning: Literal["enabled", "suspended", "off", "unknown"]
     object_lock: Literal["enabled", "off", "unknown"]
     retention: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a store takes writes, tried out.
+
+    ``conditions`` is unknown to a store that refuses every write with one. ``is_left`` tells that
+    what was tried with stays, for it could not be removed. ``server_time`` is the store's clock,
+    None where it has none of its own.
+    """
+
+    conditions: Literal["honoured", "ignored", "unknown"]
+    is_left: bool = False
+    server_time: datetime | None = None
 
 
 class LostRaceError(Exception):
@@ -103,6 +118,15 @@ class ObjectStore(Protocol):
 
         Raises:
             LostRaceError: The condition did not hold; nothing was written.
+        """
+        ...
+
+    def trial(self) -> Trial:
+        """Return how the store takes writes; what that makes is removed again.
+
+        Raises:
+            RefusedError: Nobody may write, or read.
+            FailedError: The store can't be reached, or the disk refused.
         """
         ...
 
