@@ -14,13 +14,18 @@ from kargo_release.settings import Settings
 _SHOWN = 5  # files that a message names
 
 
+def is_ci(environ: Mapping[str, str]) -> bool:
+    """Whether a CI machine runs this, which does not last."""
+    return environ.get("CI", "").lower() not in ("", "0", "false")
+
+
 def check_registry_was_chosen(settings: Settings, environ: Mapping[str, str]) -> None:
     """Refuse to release into a folder that ends with the machine, unless that is written down.
 
     Raises:
         RefusedError: Under CI, no registry is set.
     """
-    if environ.get("CI", "").lower() in ("", "0", "false") or settings.registry is not None:
+    if not is_ci(environ) or settings.registry is not None:
         return
     raise RefusedError(
         "no registry is set, and what CI keeps on its own disk is lost with it",
@@ -78,7 +83,7 @@ def check_upstream(
         RefusedError: It is not, or a shallow clone can't tell.
         FailedError: The remote can't be reached.
     """
-    branches = _branches(refs, settings.git.branch, remote.name)
+    branches = release_branches(refs, settings.git.branch, remote.name)
     if commit.sha in branches.values():
         return
     missing = [f"refs/heads/{name}" for name, tip in branches.items() if not repository.has(tip)]
@@ -86,10 +91,20 @@ def check_upstream(
         remote.fetch(missing)
     if any(repository.is_ancestor(commit, tip) for tip in branches.values()):
         return
-    raise _not_upstream(repository, remote.name, commit, sorted(branches))
+    raise not_upstream(repository, remote.name, commit, sorted(branches))
 
 
-def _branches(refs: RemoteRefs, wanted: Sequence[str], remote: str) -> dict[str, str]:
+def release_branches(refs: RemoteRefs, wanted: Sequence[str], remote: str) -> dict[str, str]:
+    """Return the branches that releases come from, with their newest commits.
+
+    Args:
+        refs: What the remote holds.
+        wanted: Patterns of names; none for the default branch.
+        remote: The remote's name, for messages.
+
+    Raises:
+        RefusedError: There is none.
+    """
     if not wanted and refs.heads and not refs.default_branch:
         raise RefusedError(
             f"the Git remote {remote} does not say which branch is its default",
@@ -109,9 +124,10 @@ def _branches(refs: RemoteRefs, wanted: Sequence[str], remote: str) -> dict[str,
     return found
 
 
-def _not_upstream(
+def not_upstream(
     repository: Repository, remote: str, commit: Commit, branches: Sequence[str]
 ) -> RefusedError:
+    """Return why a commit that was not found on these branches can't be released."""
     where = f"{remote}/{f', {remote}/'.join(branches)}"
     if repository.is_shallow:
         return RefusedError(

@@ -109,11 +109,22 @@ class Remote:
         answers = {each.ref: results.get(each.ref, ("", "no answer for it")) for each in pushes}
         return {ref: reason for ref, (flag, reason) in answers.items() if flag != _CREATED}
 
-    def _push(self, pushes: Sequence[Push]) -> dict[str, tuple[str, str]]:
+    def would_reject(self, pushes: Sequence[Push]) -> dict[str, str]:
+        """Return why each ref would be rejected, as far as Git can tell without pushing.
+
+        The remote is asked whether we may push at all; its hooks and rules do not run.
+
+        Raises:
+            FailedError: The remote can't be reached or lets nobody push.
+        """
+        results = self._push(pushes, "--dry-run")
+        return {ref: reason for ref, (flag, reason) in results.items() if flag == _REJECTED}
+
+    def _push(self, pushes: Sequence[Push], *options: str) -> dict[str, tuple[str, str]]:
         leases = [f"--force-with-lease={each.ref}:{each.expected}" for each in pushes]
         refspecs = [f"{each.source}:{each.ref}" for each in pushes]
         only = ["--no-verify", "--no-follow-tags", "--no-recurse-submodules"]
-        command = ["push", "--porcelain", *only, *leases, self.name, *refspecs]
+        command = ["push", "--porcelain", *options, *only, *leases, self.name, *refspecs]
         status, output, said = self._repository.execute(command, limit=_TIME_LIMIT)
         results = _push_results(output.decode(errors="replace"))
         if status != 0 and len(results) < len(pushes):

@@ -192,7 +192,7 @@ class Repository:
 
     def write_tag(self, name: str, commit: Commit, message: str) -> str:
         """Store an annotated tag's object, which no ref names yet, and return its name."""
-        head = f"object {commit.sha}\ntype commit\ntag {name}\ntagger {self._tagger()}\n\n"
+        head = f"object {commit.sha}\ntype commit\ntag {name}\ntagger {self.tagger()}\n\n"
         return self.run(["mktag"], stdin=f"{head}{message}".encode()).decode().strip()
 
     def set_tag(self, name: str, tag_object: str) -> None:
@@ -208,7 +208,7 @@ class Repository:
             if self._try(["show-ref", "--verify", ref]) is None:
                 raise
 
-    def _tagger(self) -> str:
+    def tagger(self) -> str:
         """Return Git's own identity with the time, or a neutral one where none is configured."""
         known = self._try(["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"])
         if known is not None:
