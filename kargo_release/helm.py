@@ -99,11 +99,6 @@ class Helm:
         self._limit = limit
         self._children: list[HelmProcess] = []
 
-    @property
-    def engine(self) -> str:
-        """``sdk``, or the absolute path of the program ``helm``."""
-        return self._engine
-
     def __enter__(self) -> Self:
         return self
 
