@@ -1,32 +1,25 @@
 """Helm's index.yaml: what a chart repository holds.
 
 Format: helm/helm ``pkg/repo/v1/index.go``. It is written as JSON, which Helm takes where it
-expects YAML and loads far faster, one version a line.
+expects YAML and loads far faster, one version a line (`index_lines`).
 """
 
-import json
-import random
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from kargo_release.bucket.store import LostRaceError, ObjectStore
-from kargo_release.charts.index_text import parsed
-from kargo_release.errors import FailedError, InvalidError
+from kargo_release.charts import index_lines
+from kargo_release.charts.index_text import invalid, parsed
+from kargo_release.errors import InvalidError
 from kargo_release.versions import newest_first
 
 KEY = "index.yaml"
-CONTENT_TYPE = "application/yaml"  # RFC 9512
 
-# Bytes. A hundred thousand versions of some 600 bytes fit in; what is larger is no index of charts
-# and would take gigabytes of memory once it is parsed.
-LIMIT = 64 << 20
-
-# Each lost race means that somebody else has got through: so many writers at once do all.
-_TRIES = 40
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds
+# Bytes: several hundred thousand versions.
+LIMIT = 256 << 20
+# Bytes of an index that this program did not write, which is parsed whole and takes far longer.
+FOREIGN_LIMIT = 64 << 20
 
 _Version = Mapping[str, Any]
 
@@ -78,52 +71,88 @@ class Entry:
 class Index:
     """What index.yaml says, with whatever others have put there.
 
-    ``document`` is a mapping with ``apiVersion`` and ``entries``: name to a list of mappings.
+    Args:
+        head: All but the entries; ``apiVersion`` is among it.
+        charts: The lines of each chart by its name (see `index_lines`).
+        place: How messages name it.
     """
 
-    document: Mapping[str, Any]
+    head: Mapping[str, Any]
+    charts: Mapping[str, bytes]
+    place: str = field(default=KEY, compare=False)
+    _parsed: dict[str, list[_Version]] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], place: str = KEY) -> "Index":
+        """Return the index that a document is: ``entries`` has a list of mappings by each name.
+
+        Nulls among the versions, which Helm skips too, are dropped; all else stays.
+
+        Raises:
+            InvalidError: Something else is there.
+        """
+        entries = document.get("entries")
+        if not isinstance(entries, dict | None):
+            raise _invalid(place, "its `entries` is not a mapping")
+        head = {key: value for key, value in document.items() if key != "entries"}
+        charts = {
+            name: index_lines.lines(_checked(name, [] if versions is None else versions, place))
+            for name, versions in (entries or {}).items()
+        }
+        return cls(index_lines.without_checksum(head), charts, place)
 
     @property
     def entries(self) -> Mapping[str, Sequence[_Version]]:
-        """The versions of each chart by its name, in the order of the file."""
-        entries: Mapping[str, Sequence[_Version]] = self.document["entries"]
-        return entries
+        """The versions of each chart by its name, in the order of the file; parses all of them."""
+        return {name: self.of_chart(name) for name in self.charts}
+
+    def of_chart(self, name: str) -> Sequence[_Version]:
+        """Return the versions of a chart in the order of the file; empty for an unknown one.
+
+        Raises:
+            InvalidError: They can't be read, though their checksum says otherwise.
+        """
+        if name not in self._parsed and name in self.charts:
+            try:
+                held = index_lines.versions(self.charts[name])
+            except (ValueError, RecursionError) as error:
+                raise invalid(self.place, f"the lines of {name!r}: {error}") from None
+            self._parsed[name] = _checked(name, held, self.place)
+        return self._parsed.get(name, ())
 
     def versions(self, name: str) -> list[str]:
         """Return the versions of a chart in the order of the file; empty for an unknown one."""
-        return [str(each.get("version", "")) for each in self.entries.get(name, ())]
+        return [str(each.get("version", "")) for each in self.of_chart(name)]
 
     def entry(self, name: str, version: str) -> _Version | None:
         """Return the entry of exactly this version, build metadata included, or None."""
-        held = (each for each in self.entries.get(name, ()) if each.get("version") == version)
+        held = (each for each in self.of_chart(name) if each.get("version") == version)
         return next(held, None)
 
 
-EMPTY = Index({"apiVersion": "v1", "entries": {}})
+EMPTY = Index({"apiVersion": "v1"}, {})
 
 
 def read(data: bytes, place: str = KEY) -> Index:
     """Return the index that ``data`` holds; ``place`` is how messages name it.
 
-    Nulls among the versions, which Helm skips too, are dropped; all else stays.
-
     Raises:
-        InvalidError: It is not an index, is damaged, or is larger than ``LIMIT``.
+        InvalidError: It is not an index, is damaged, or is larger than ``LIMIT``, or, when this
+            program did not write it, than ``FOREIGN_LIMIT``.
     """
     if len(data) > LIMIT:
         raise _invalid(place, f"it is larger than {LIMIT >> 20} MiB")
+    if ours := index_lines.split(data):
+        head, charts = ours
+        return _with_api_version(Index(head, charts, place))
+    if len(data) > FOREIGN_LIMIT:
+        raise _invalid(place, f"other programs wrote it, and more than {FOREIGN_LIMIT >> 20} MiB")
     if not data.strip():
         raise _invalid(place, "it is empty")
     document = parsed(data, place)
-    version = document.get("apiVersion") if isinstance(document, dict) else None
-    if not isinstance(version, str) or not version:
+    if not isinstance(document, dict):
         raise _invalid(place, "it has no apiVersion")
-    entries = document.get("entries")
-    if entries is None:
-        entries = {}
-    if not isinstance(entries, dict):
-        raise _invalid(place, "its `entries` is not a mapping")
-    return Index({**document, "entries": dict(_checked(entries, place))})
+    return _with_api_version(Index.of(document, place))
 
 
 def merge(index: Index, entries: Iterable[Entry], now: str) -> Index:
@@ -137,13 +166,26 @@ def merge(index: Index, entries: Iterable[Entry], now: str) -> Index:
     Returns:
         The same object when nothing changed. Else the charts that changed are sorted, newest first.
     """
-    fresh = [entry for entry in entries if not _holds(index, entry)]
-    if not fresh:
-        return index
-    charts = dict(index.entries)
-    for entry in fresh:
-        charts[entry.name] = _with(charts.get(entry.name, ()), entry)
-    return Index({**index.document, "generated": now, "entries": dict(sorted(charts.items()))})
+    changed: dict[str, list[_Version]] = {}
+    for entry in entries:
+        if not _holds(index, entry):
+            before = changed.get(entry.name) or index.of_chart(entry.name)
+            changed[entry.name] = _with(before, entry)
+    return with_charts(index, changed, now) if changed else index
+
+
+def with_charts(index: Index, changed: Mapping[str, Sequence[_Version]], now: str) -> Index:
+    """Return the index with the versions of some charts in place of those that it has.
+
+    Args:
+        index: What is out.
+        changed: The versions by the chart's name, in their order; a chart without any is dropped.
+        now: As for ``merge``.
+    """
+    emptied = {name for name, versions in changed.items() if not versions}
+    lines = {name: index_lines.lines(versions) for name, versions in changed.items()}
+    charts = {n: each for n, each in {**index.charts, **lines}.items() if n not in emptied}
+    return Index({**index.head, "generated": now}, dict(sorted(charts.items())), index.place)
 
 
 def render(index: Index) -> bytes:
@@ -152,70 +194,31 @@ def render(index: Index) -> bytes:
     Raises:
         InvalidError: It would be larger than ``LIMIT``, so that nobody could read it again.
     """
-    text = "".join(_lines(index))
-    # A lone surrogate, which only an escape in JSON can have brought in, becomes that escape again.
-    data = text.encode(errors="backslashreplace")
+    data = index_lines.joined(index.head, index.charts)
     if len(data) > LIMIT:
         raise _invalid(KEY, f"it would grow larger than {LIMIT >> 20} MiB")
     return data
 
 
-def update(store: ObjectStore, entries: Sequence[Entry], now: str) -> Index:
-    """Put the entries into the store's index, whoever else writes to it meanwhile.
-
-    Args:
-        store: Where index.yaml is; it is created when there is none.
-        entries: As for ``merge``.
-        now: As for ``merge``.
-
-    Returns:
-        The index as it is out now. Nothing is written when it held all of that.
-
-    Raises:
-        InvalidError: The index that is out cannot be read; it is left as it is.
-        FailedError: Others wrote at every one of many tries, or the store failed.
-        RefusedError: As the store's ``put``.
-    """
-    for attempt in range(_TRIES):
-        found = store.get(KEY, LIMIT)
-        index = read(found[0], store.location(KEY)) if found else EMPTY
-        merged = merge(index, entries, now)
-        if merged is index:
-            return index
-        etag = found[1].etag if found else None
-        try:
-            store.put(KEY, render(merged), if_match=etag, content_type=CONTENT_TYPE)
-        except LostRaceError:
-            _pause(attempt)
-        else:
-            return merged
-    raise FailedError(
-        f"{store.location(KEY)} was changed by others at each of {_TRIES} tries",
-        "Run it again when fewer releases run.",
-    )
-
-
-def _pause(attempt: int) -> None:
-    longest = min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(attempt, 10))
-    time.sleep(random.uniform(0, longest))  # noqa: S311 - spreads writers, hides nothing
-
-
 def _invalid(place: str, reason: str) -> InvalidError:
-    return InvalidError(
-        f"{place} is not an index of charts: {reason}",
-        "Put back a good one (`helm repo index` makes one of the archives).",
-    )
+    return invalid(place, f"it is no index of charts: {reason}")
 
 
-def _checked(entries: Mapping[str, Any], place: str) -> Iterator[tuple[str, list[_Version]]]:
-    for name, versions in entries.items():
-        if not isinstance(versions, list | None):
-            raise _invalid(place, f"what it has of {name!r} is not a list")
-        held = [each for each in versions or () if each is not None]
-        for each in held:
-            if not isinstance(each, dict) or not isinstance(each.get("version", ""), str):
-                raise _invalid(place, f"a version of {name!r} is not one")
-        yield name, held
+def _with_api_version(index: Index) -> Index:
+    version = index.head.get("apiVersion")
+    if not isinstance(version, str) or not version:
+        raise _invalid(index.place, "it has no apiVersion")
+    return index
+
+
+def _checked(name: str, versions: Any, place: str) -> list[_Version]:
+    if not isinstance(versions, list):
+        raise _invalid(place, f"what it has of {name!r} is not a list")
+    held = [each for each in versions if each is not None]
+    for each in held:
+        if not isinstance(each, dict) or not isinstance(each.get("version", ""), str):
+            raise _invalid(place, f"a version of {name!r} is not one")
+    return held
 
 
 def _holds(index: Index, entry: Entry) -> bool:
@@ -226,23 +229,3 @@ def _holds(index: Index, entry: Entry) -> bool:
 def _with(versions: Sequence[_Version], entry: Entry) -> list[_Version]:
     others = [each for each in versions if each.get("version") != entry.version]
     return newest_first([*others, entry.document()], lambda each: each.get("version", ""))
-
-
-def _lines(index: Index) -> Iterator[str]:
-    yield "{"
-    for key, value in index.document.items():
-        if key != "entries":
-            yield f"{_json(key)}: {_json(value)},\n"
-    yield '"entries": {'
-    before = "\n"
-    for name, versions in index.entries.items():
-        yield f"{before}{_json(name)}: [\n"
-        yield ",\n".join(_json(each) for each in versions)
-        yield "\n]"
-        before = ",\n"
-    yield "\n}}\n"
-
-
-def _json(value: Any) -> str:
-    # Not escaped: readers of YAML take \ud83d\ude00 for two characters.
-    return json.dumps(value, ensure_ascii=False)

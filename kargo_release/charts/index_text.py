@@ -7,7 +7,9 @@ one, crash the process on deep nesting.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -15,6 +17,8 @@ import yaml
 from kargo_release.errors import InvalidError
 
 _DEEPEST = 100  # levels; an index of Helm has some ten
+# Values, so that no text takes gigabytes of memory or minutes; a version has some thirty.
+_MOST = 10_000_000
 
 # Plain scalars that are not text; all else stays as it is written.
 _LITERALS: dict[str, bool | None] = {
@@ -37,31 +41,41 @@ def parsed(data: bytes, place: str) -> Any:
         InvalidError: It is neither, has a key twice or an alias, or is nested too deeply.
     """
     try:
-        return _json(data)
-    except _RepeatedKeyError as error:
-        raise _invalid(place, str(error)) from None
+        return json_value(data)
+    except _FoundError as error:
+        raise invalid(place, str(error)) from None
     except RecursionError:
-        raise _invalid(place, "it is nested too deeply") from None
+        raise invalid(place, "it is nested too deeply") from None
     except ValueError:
         pass
     try:
         return _yaml(data)
     except (yaml.YAMLError, ValueError) as error:
-        raise _invalid(place, " ".join(str(error).split())) from None
+        raise invalid(place, " ".join(str(error).split())) from None
 
 
-class _RepeatedKeyError(ValueError):
-    """One mapping has a key twice: taking the last would lose what the first holds."""
+class _FoundError(ValueError):
+    """JSON that is not to be read, and would not be better when read as YAML."""
 
 
-def _invalid(place: str, reason: str) -> InvalidError:
+def invalid(place: str, reason: str) -> InvalidError:
+    """Return the error of an index that can't be read."""
     return InvalidError(
         f"{place} cannot be read: {reason[:300]}",
-        "Put back a good index.yaml (`helm repo index` makes one of the archives).",
+        "Make it anew of the archives in the backup: rebuild-index.",
     )
 
 
-def _json(data: bytes) -> Any:
+def json_value(data: bytes) -> Any:
+    """Return what JSON holds.
+
+    Raises:
+        ValueError: It is not JSON, has more values than a large index, or a key twice in one
+            mapping: taking the last would lose what the first holds.
+        RecursionError: It is nested too deeply.
+    """
+    if len(data) > _MOST and sum(map(data.count, (b",", b"[", b"{"))) > _MOST:
+        raise _FoundError(f"it has more than {_MOST} values")
     return json.loads(
         data.decode("utf-8-sig"),
         object_pairs_hook=_mapping,
@@ -71,11 +85,11 @@ def _json(data: bytes) -> Any:
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in mapping:
-            raise _RepeatedKeyError(f"it has the key {key!r} twice in one mapping")
-        mapping[key] = value
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        # Only now, for this is done for every version of an index.
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise _FoundError(f"it has the key {twice!r} twice in one mapping")
     return mapping
 
 
@@ -88,7 +102,7 @@ def _finite(text: str) -> float:
 
 def _yaml(data: bytes) -> Any:
     loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-    events = yaml.parse(data.decode("utf-8-sig"), Loader=loader)
+    events = _bounded(yaml.parse(data.decode("utf-8-sig"), Loader=loader))
     documents = [
         _value(next(events), events, 0)
         for event in events
@@ -97,6 +111,12 @@ def _yaml(data: bytes) -> Any:
     if len(documents) != 1:
         raise ValueError(f"it has {len(documents)} documents instead of one")
     return documents[0]
+
+
+def _bounded(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
+    yield from islice(events, _MOST)
+    if next(events, None):
+        raise ValueError(f"it has more than {_MOST} values")
 
 
 def _value(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:

@@ -21,7 +21,8 @@ from kargo_release.bucket.folder import FolderStore
 from kargo_release.bucket.s3 import S3Store
 from kargo_release.bucket.store import LostRaceError, ObjectStore, Stored
 from kargo_release.charts import index
-from kargo_release.charts.index import EMPTY, Entry, Index, merge, read, render, update
+from kargo_release.charts.index import EMPTY, Entry, Index, merge, read, render
+from kargo_release.charts.index_store import CONTENT_TYPE, update
 from kargo_release.errors import FailedError, InvalidError
 
 NOW = "2026-11-21T10:00:00Z"
@@ -64,8 +65,8 @@ serverInfo:
 
 def test_reads_what_helm_wrote_and_changes_no_text() -> None:
     found = read(BY_HELM)
-    assert found.document["annotations"] == {"owner": "007"}
-    assert found.document["serverInfo"] == {"contextPath": None}
+    assert found.head["annotations"] == {"owner": "007"}
+    assert found.head["serverInfo"] == {"contextPath": None}
     held = found.entry("k2", "0.1.0")
     assert held is not None
     assert held["created"] == "2026-01-31T12:00:00.123456789+01:00"
@@ -99,9 +100,13 @@ def test_writes_one_version_a_line() -> None:
             f'"created": "{NOW}", "digest": "{"0" * 64}", "urls": ["{name}-{version}.tgz"]}}'
         )
 
-    assert render(found).decode().splitlines() == [
+    written = render(found).decode()
+    body = written[written.index('"entries"') :]
+    checksum = sha256(body.encode()).hexdigest()
+    assert written.splitlines() == [
         '{"apiVersion": "v1",',
         f'"generated": "{LATER}",',
+        f'"annotations": {{"io.github.kargo-release.checksum": "sha256:{checksum}"}},',
         '"entries": {',
         '"k2": [',
         line("k2", "2.0.0"),
@@ -153,17 +158,12 @@ def test_finds_a_version_by_its_exact_text() -> None:
 
 def test_keeps_what_others_wrote() -> None:
     odd: list[Mapping[str, Any]] = [{"version": "latest", "by": "hand"}, {"no": "version"}]
-    theirs = Index(
+    theirs = Index.of(
         {"apiVersion": "v1", "x-own": [1], "entries": {"kano": odd, "zoo": odd}, "publicKeys": []}
     )
     merged = merge(theirs, [entry("1.0.0")], NOW)
-    assert merged.document == {
-        "apiVersion": "v1",
-        "x-own": [1],
-        "entries": {"kano": [entry("1.0.0").document(), *odd], "zoo": odd},
-        "publicKeys": [],
-        "generated": NOW,
-    }
+    assert merged.head == {"apiVersion": "v1", "x-own": [1], "publicKeys": [], "generated": NOW}
+    assert merged.entries == {"kano": [entry("1.0.0").document(), *odd], "zoo": odd}
 
 
 def test_replaces_a_version_that_differs() -> None:
@@ -172,11 +172,11 @@ def test_replaces_a_version_that_differs() -> None:
     held = merged.entry("kano", "1.0.0")
     assert held is not None
     assert held["description"] == "new"
-    assert merged.document["generated"] == LATER
+    assert merged.head["generated"] == LATER
 
 
 def test_leaves_one_of_a_version_that_is_there_twice() -> None:
-    twice = Index({"apiVersion": "v1", "entries": {"kano": [{"version": "1.0.0"}] * 2}})
+    twice = Index.of({"apiVersion": "v1", "entries": {"kano": [{"version": "1.0.0"}] * 2}})
     assert merge(twice, [entry("1.0.0")], NOW).versions("kano") == ["1.0.0"]
 
 
@@ -236,7 +236,7 @@ LAUGHS = "\n".join(
         (b"{a: " * 200_000, "nested too deeply"),
         (b"- " * 200_000, "nested too deeply"),
         (b"a: [" * 5, "index.yaml cannot be read"),
-        (b" " * (index.LIMIT + 1), "larger than 64 MiB"),
+        (b" " * (index.LIMIT + 1), "larger than 256 MiB"),
     ],
 )
 def test_refuses_what_is_no_index(data: bytes, reason: str) -> None:
@@ -244,7 +244,7 @@ def test_refuses_what_is_no_index(data: bytes, reason: str) -> None:
         read(data)
     assert reason in caught.value.message
     assert "\n" not in caught.value.message
-    assert "Put back a good" in caught.value.remedy
+    assert "rebuild-index" in caught.value.remedy
 
 
 def test_finds_a_repeated_key_among_many_in_one_look() -> None:
@@ -269,7 +269,7 @@ def test_never_takes_the_beginning_of_an_index_for_less_than_it_was(whole: bytes
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
 def test_keeps_numbers_that_json_has_not_as_text(number: str) -> None:
     found = read(b'{"apiVersion": "v1", "x": %s}' % number.encode())
-    assert found.document["x"] == number
+    assert found.head["x"] == number
 
 
 def test_drops_nulls_as_helm_does() -> None:
@@ -340,7 +340,7 @@ def test_writes_nothing_when_nothing_changed(open_store: OpenStore) -> None:
 @pytest.mark.parametrize("junk", [b"", b"<html>", b"apiVersion: v1\nentries: ["])
 def test_leaves_an_unreadable_index_as_it_is(open_store: OpenStore, junk: bytes) -> None:
     store = open_store()
-    store.put(index.KEY, junk, if_match=None, content_type=index.CONTENT_TYPE)
+    store.put(index.KEY, junk, if_match=None, content_type=CONTENT_TYPE)
     with pytest.raises(InvalidError) as caught:
         update(store, [entry("1.0.0")], NOW)
     assert store.location(index.KEY) in caught.value.message
@@ -414,7 +414,7 @@ def test_lets_helm_pull_from_a_served_folder(
     pytest.importorskip("helm_python")
     folder, url = served
     store = FolderStore(folder)
-    store.put(index.KEY, BY_HELM, if_match=None, content_type=index.CONTENT_TYPE)
+    store.put(index.KEY, BY_HELM, if_match=None, content_type=CONTENT_TYPE)
     archives = {}
     for each in ("1.0.0", "1.1.0-rc.1", "1.0.0+build.5"):
         metadata = entry(each, description="é 😀", appVersion="1.10").metadata

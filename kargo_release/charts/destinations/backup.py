@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from kargo_release.bucket.store import LostRaceError, ObjectStore, Stored
-from kargo_release.charts import index
+from kargo_release.charts import index_store
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
-from kargo_release.charts.index import Index
+from kargo_release.charts.index import Entry, Index
 from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError
 from kargo_release.plan import Answer, Found, Row, State, each, look_up
 
@@ -46,8 +46,7 @@ class BackupDestination:
         Raises:
             InvalidError: It can't be read.
         """
-        stored = self._store.get(index.KEY, index.LIMIT)
-        return index.read(stored[0], self._store.location(index.KEY)) if stored else index.EMPTY
+        return index_store.stored(self._store)
 
     def publish(
         self, rows: Sequence[Row[ChartRelease]], done: Callable[[Row[ChartRelease], Answer], None]
@@ -64,12 +63,12 @@ class BackupDestination:
     ) -> Sequence[Answer]:
         """Put what was stored into the index; return the answers, all failed if that fails."""
         entries = [
-            index.Entry(row.desired.metadata.helm, answer.sha256, row.desired.created)
+            Entry(row.desired.metadata.helm, answer.sha256, row.desired.created)
             for row, answer in zip(rows, answers, strict=True)
             if isinstance(answer, Found)
         ]
         try:
-            index.update(self._store, entries, self._now)
+            index_store.update(self._store, entries, self._now)
         except KargoError as error:
             return [error if isinstance(answer, Found) else answer for answer in answers]
         return answers
