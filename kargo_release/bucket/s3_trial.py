@@ -8,7 +8,7 @@ Only a store that goes on and writes must be tried further, with an object that 
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kargo_release.bucket.s3_errors import code_of, condition_failed, status_of
 from kargo_release.bucket.store import Trial
@@ -31,16 +31,16 @@ def try_writing(client: "S3Client", bucket: str, key: str, body: bytes) -> Trial
     """
     attempts = _Attempts(client, bucket, key, body)
     was_there = attempts.is_there()
+    conditions: Literal["honoured", "ignored", "unknown"] = "unknown"
     try:
-        honoured = attempts.are_refused(was_there=was_there)
+        refused = attempts.are_refused(was_there=was_there)
+        conditions = "honoured" if refused else "ignored"
     except client.exceptions.ClientError as error:
         if status_of(error) != _NOT_IMPLEMENTED and code_of(error) != "NotImplemented":
             raise
-        honoured = None
     finally:
-        left = attempts.undo(was_there=was_there)
-    conditions = {True: "honoured", False: "ignored", None: "unknown"}[honoured]
-    return Trial(conditions, left, attempts.server_time)
+        stays = attempts.undo(was_there=was_there)
+    return Trial(conditions, f"s3://{bucket}/{key}" if stays else "", attempts.server_time)
 
 
 class _Attempts:
@@ -49,9 +49,9 @@ class _Attempts:
     def __init__(self, client: "S3Client", bucket: str, key: str, body: bytes) -> None:
         self.server_time: datetime | None = None
         self._client = client
-        self._place = {"Bucket": bucket, "Key": key}
+        self._place: dict[str, Any] = {"Bucket": bucket, "Key": key}
         self._body = body
-        self._written: list[str | None] = []
+        self._written: set[str | None] = set()
 
     def is_there(self) -> bool:
         try:
@@ -80,7 +80,7 @@ class _Attempts:
                 raise
             return True
         self._take_time(answer)
-        self._written.append(answer.get("VersionId"))
+        self._written.add(answer.get("VersionId"))
         return False
 
     def _take_time(self, answer: Mapping[str, Any]) -> None:
@@ -92,11 +92,15 @@ class _Attempts:
 
     def undo(self, *, was_there: bool) -> bool:
         """Remove what was written, exactly that in a versioned bucket; whether some of it stays."""
-        ours = [{"VersionId": each} if each else {} for each in dict.fromkeys(self._written)]
+        from botocore.exceptions import BotoCoreError
+
+        ours: list[dict[str, Any]] = [
+            {"VersionId": each} if each else {} for each in dict.fromkeys(self._written)
+        ]
         try:
             for version in ours:
                 if version or not was_there:
                     self._client.delete_object(**self._place, **version)
-        except self._client.exceptions.ClientError:
+        except (BotoCoreError, self._client.exceptions.ClientError):
             return True
         return False

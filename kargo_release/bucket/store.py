@@ -44,13 +44,13 @@ class Protection:
 class Trial:
     """How a store takes writes, tried out.
 
-    ``conditions`` is unknown to a store that refuses every write with one. ``is_left`` tells that
-    what was tried with stays, for it could not be removed. ``server_time`` is the store's clock,
-    None where it has none of its own.
+    ``conditions`` are unknown to a store that refuses every write with one. ``left`` names what
+    stays of the trial, for it could not be removed; empty for nothing. ``server_time`` is the
+    store's clock, None where it tells none.
     """
 
     conditions: Literal["honoured", "ignored", "unknown"]
-    is_left: bool = False
+    left: str = ""
     server_time: datetime | None = None
 
 

@@ -2,9 +2,9 @@
 
 from invoke.collection import Collection
 
-from kargo_release.tasks import charts
+from kargo_release.tasks import charts, doctor
 
 namespace = Collection()
-for _module in (charts,):
+for _module in (charts, doctor):
     for _task in Collection.from_module(_module).tasks.values():
         namespace.add_task(_task)

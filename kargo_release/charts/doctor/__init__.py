@@ -1,0 +1,1 @@
+"""What a release needs of its surroundings, asked before the first one."""
