@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from servers_s3 import ACCESS_KEY
 
-from kargo_release.oci.artifact import Artifact, Blob
+from kargo_release.oci.artifact import Artifact, Content
 
 JOBS = 8
 _SCOPE = f"{ACCESS_KEY}/20260101/us-east-1/s3/aws4_request"
@@ -59,9 +59,16 @@ def push(connection: HTTPConnection, repository: str, tag: str, artifact: Artifa
     request(connection, "PUT", path, 201, artifact.manifest.data, headers)
 
 
-def _upload(connection: HTTPConnection, repository: str, blob: Blob) -> None:
+def _upload(connection: HTTPConnection, repository: str, blob: Content) -> None:
     request(connection, "HEAD", f"/v2/{repository}/blobs/{blob.digest}", 404)
     begun = request(connection, "POST", f"/v2/{repository}/blobs/uploads/", 202)
     location = urlsplit(begun.headers["Location"])
     path = f"{location.path}?{location.query}&digest={blob.digest}"
-    request(connection, "PUT", path, 201, blob.data, {"Content-Type": "application/octet-stream"})
+    request(
+        connection,
+        "PUT",
+        path,
+        201,
+        b"".join(blob.pieces()),
+        {"Content-Type": "application/octet-stream"},
+    )

@@ -4,17 +4,22 @@ Format: OCI image specification 1.1, ``manifest.md`` and ``descriptor.md``.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from kargo_release.errors import InvalidError
 
 if TYPE_CHECKING:
     from kargo_release.oci.access import Access
 
 MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CREATED = "org.opencontainers.image.created"
+_PIECE = 1 << 18
 
 
 # What Go's encoding/json escapes beyond JSON's own rules, so that our bytes equal Helm's.
@@ -41,9 +46,77 @@ class Blob:
         """The content address, ``sha256:HEX``."""
         return f"sha256:{sha256(self.data).hexdigest()}"
 
+    @property
+    def size(self) -> int:
+        """How many bytes these are."""
+        return len(self.data)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes from the first to the last, at most 256 KiB at a time."""
+        return (self.data[start : start + _PIECE] for start in range(0, self.size, _PIECE))
+
     def descriptor(self) -> dict[str, Any]:
         """Return the descriptor that a manifest holds of this blob; the size is in bytes."""
-        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.data)}
+        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+
+
+@dataclass(frozen=True)
+class FileBlob:
+    """A blob that stays in a file, hashed and sent in pieces; `file_blob` makes it.
+
+    The file must not change as long as the blob is in use.
+    """
+
+    media_type: str
+    path: Path
+    digest: str
+    size: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes from the first to the last, at most 256 KiB at a time.
+
+        Raises:
+            InvalidError: The file cannot be read, or has become shorter or longer.
+        """
+        left = self.size
+        with _opened(self.path) as file:
+            while piece := file.read(_PIECE):
+                left -= len(piece)
+                if left < 0:
+                    break
+                yield piece
+        if left:
+            raise InvalidError(f"{self.path} changed while it was read", "Run the command again.")
+
+    def descriptor(self) -> dict[str, Any]:
+        """Return the descriptor that a manifest holds of this blob; the size is in bytes."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+
+
+Content = Blob | FileBlob
+"""What an artifact is made of: bytes in memory, or those of a file."""
+
+
+def file_blob(media_type: str, path: Path) -> FileBlob:
+    """Return the blob in a file, which is read once, in pieces, for its digest.
+
+    Raises:
+        InvalidError: The file cannot be read.
+    """
+    with _opened(path) as file:
+        digest = file_digest(file, "sha256").hexdigest()
+        return FileBlob(media_type, path, f"sha256:{digest}", file.tell())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise InvalidError(
+            f"{path} cannot be read: {error.strerror}", "Correct its rights, or make it again."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -51,7 +124,7 @@ class Artifact:
     """What is pushed under one tag."""
 
     config: Blob
-    layers: tuple[Blob, ...]
+    layers: tuple[Content, ...]
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property

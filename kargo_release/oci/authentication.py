@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from kargo_release.errors import FailedError, InvalidError, RefusedError, excerpt
+from kargo_release.oci.artifact import Blob
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.credentials import Login
-from kargo_release.oci.faults import refusal, words
 from kargo_release.oci.hosts import is_loopback, origin
+from kargo_release.oci.refusals import refusal, said_remedy, words
 
 if TYPE_CHECKING:
     from kargo_release.oci.session import Session
@@ -32,6 +33,7 @@ _LONGEST_LIFE = 86400.0
 # A token is renewed this long before its end, so that it does not end under way.
 _MARGIN = 10.0
 _CLIENT = "kargo-release"
+_FORM = "application/x-www-form-urlencoded"
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z]+)\s+(?=[A-Za-z]+\s*=)|^\s*([A-Za-z]+)\s*$")
 # From a name's first letter only: each later one would read on to the name's end again.
 _PARAMETER = re.compile(r'(?<![A-Za-z_])([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
@@ -103,6 +105,10 @@ class Authentication:
     def answer(self, scope: Scope, sent: str, refused: Answer) -> str:
         """Return what to send after the registry answered 401.
 
+        A token that is refused is asked for anew, for it may have ended before its time; Harbor
+        asks then for a password (goharbor/harbor ``src/server/middleware/v2auth/auth.go``,
+        getChallenge), and others for nothing.
+
         Args:
             scope: What is to be done.
             sent: The authorization that was refused; may be empty.
@@ -114,9 +120,13 @@ class Authentication:
         for challenge in challenges(refused.headers.get("WWW-Authenticate", "")):
             if challenge.scheme == "bearer":
                 return self._granted(scope, challenge).authorization
-            if challenge.scheme == "basic" and not sent.startswith("Basic "):
+            if challenge.scheme == "basic" and not sent:
                 return self._password(refused)
-        raise self.rejected(refused)
+        with self._lock:
+            grant = self._grants.get(scope)
+        if grant is None:
+            raise self.rejected(refused)
+        return self._granted(scope, grant.challenge).authorization
 
     def used(self) -> tuple[str, str]:
         """Return how we told who we are so far, and where the login came from.
@@ -198,12 +208,28 @@ class Authentication:
         return FailedError(f"{where} gave no token that can be read", "Check the registry's realm.")
 
     def rejected(self, refused: Answer) -> RefusedError:
-        """Return the error for a registry that answers 401 to all that we can send."""
-        host = self._session.host
-        who = "the login" if self._login() else "a request without a login"
+        """Return the error for who does not accept our login, or asks for one that we lack."""
+        host, login = self._session.host, self._login()
+        who = "the login" if login else "a request without a login"
+        source = f"; this one comes from {login.source}" if login else ""
         return RefusedError(
             f"registry {host} did not accept {who} ({refused.status_code}){words(refused)}",
-            f"Log in: helm registry login {host}",
+            said_remedy(refused) or f"Log in: helm registry login {host}{source}",
+        )
+
+    def forbidden(self, scope: Scope, refused: Answer) -> RefusedError:
+        """Return the error for a registry that answers 401 to what it has itself let us have."""
+        with self._lock:
+            granted = scope in self._grants
+        login = self._login()
+        if not granted or login is None:
+            return self.rejected(refused)
+        host, status = self._session.host, refused.status_code
+        return RefusedError(
+            f"registry {host} does not let the login {scope.deed()} ({status}){words(refused)}",
+            said_remedy(refused)
+            or f"Give the login the right to {scope.deed()} (for a robot of Harbor: Push "
+            f"Repository), or log in as another; this one comes from {login.source}",
         )
 
 
@@ -219,13 +245,8 @@ def _get(realm: str, wanted: Mapping[str, str], basic: str) -> Call:
 
 def _post(realm: str, wanted: Mapping[str, str], identity_token: str) -> Call:
     form = {"grant_type": "refresh_token", "client_id": _CLIENT, "refresh_token": identity_token}
-    return Call(
-        "POST",
-        realm,
-        headers={"Content-Type": "application/x-www-form-urlencoded"},
-        data=urlencode({**form, **wanted}).encode(),
-        limit=_LONGEST_TOKEN,
-    )
+    body = Blob(_FORM, urlencode({**form, **wanted}).encode())
+    return Call("POST", realm, {"Content-Type": _FORM}, body, limit=_LONGEST_TOKEN)
 
 
 def challenges(header: str) -> Iterator[Challenge]:

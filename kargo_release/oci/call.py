@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kargo_release.oci.artifact import Content
+
 _NEXT = re.compile(r'<([^<>]*)>\s*;[^,<]*\brel="?next\b')
 
 
@@ -17,7 +19,7 @@ class Call:
         method: The HTTP method.
         url: Where to.
         headers: Sent besides those that every request has.
-        data: The body.
+        data: The body; it is read anew for each time that the request is sent.
         authorization: The ``Authorization`` header; empty for none.
         audience: The origin that may see the authorization, wherever ``url`` and redirects lead.
         limit: The longest body of an answer that is read, in bytes.
@@ -26,7 +28,7 @@ class Call:
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    data: bytes | None = field(default=None, repr=False)
+    data: Content | None = field(default=None, repr=False)
     authorization: str = field(default="", repr=False)
     audience: str = ""
     limit: int = 4 << 20

@@ -8,7 +8,7 @@ import oras.container
 import oras.provider
 
 from kargo_release.errors import InvalidError
-from kargo_release.oci.artifact import Blob
+from kargo_release.oci.artifact import Blob, Content
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.hosts import origin
 from kargo_release.oci.repository import NOT_FOUND, Repository
@@ -38,14 +38,14 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         self,
         url: str,
         method: str = "GET",
-        data: bytes | None = None,
+        data: Blob | None = None,
         headers: Mapping[str, str] | None = None,
         **_: object,
     ) -> Answer:
         """Send a request, authorized, and again while that may help; oras sends all by this."""
         return self._repository.request(Call(method, url, headers or {}, data))
 
-    def upload(self, blob: Blob) -> None:
+    def upload(self, blob: Content) -> None:
         """Store a blob, unless it is there.
 
         A body that did not arrive is sent again to a new upload, for the old one is in doubt.
@@ -64,13 +64,13 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         found: list[str] = self.get_tags(self._container)
         return found
 
-    def _upload_once(self, blob: Blob) -> None:
+    def _upload_once(self, blob: Content) -> None:
         if self.blob_exists({"digest": blob.digest}, self._container):
             return
         location = self._begin()
         url = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': blob.digest})}"
         headers = {"Content-Type": "application/octet-stream"}
-        self._repository.done(self._repository.attempt(Call("PUT", url, headers, blob.data)))
+        self._repository.done(self._repository.attempt(Call("PUT", url, headers, blob)))
 
     def _begin(self) -> str:
         """Begin an upload and return where it goes on."""

@@ -5,7 +5,7 @@ Format: OCI image specification 1.1, ``image-layout.md``.
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from kargo_release.errors import FailedError, InvalidError, RefusedError
 from kargo_release.oci.access import Access
-from kargo_release.oci.artifact import Artifact, Blob, Manifest, encode
+from kargo_release.oci.artifact import Artifact, Content, Manifest, encode, file_blob
 from kargo_release.oci.manifest import LONGEST, is_descriptor, read_manifest
 from kargo_release.oci.names import (
     check_digest,
@@ -98,7 +98,7 @@ class Layouts:
                 _store(layout, blob)
             if held != digest:
                 index = _index([*_others(entries, tag), _named(tag, artifact)])
-                _write(layout, layout / "index.json", index)
+                _write(layout, layout / "index.json", [index])
         return digest
 
     def tags(self, repository: str) -> list[str]:
@@ -152,8 +152,8 @@ def _begin(layout: Path) -> None:
     # oci-layout comes last: with it the folder is a layout.
     if not (layout / "oci-layout").exists():
         if not (layout / "index.json").exists():
-            _write(layout, layout / "index.json", _index([]))
-        _write(layout, layout / "oci-layout", _LAYOUT)
+            _write(layout, layout / "index.json", [_index([])])
+        _write(layout, layout / "oci-layout", [_LAYOUT])
 
 
 def _index(entries: list[Mapping[str, Any]]) -> bytes:
@@ -218,19 +218,21 @@ def _blob_path(layout: Path, digest: str) -> Path:
     return layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
 
-def _store(layout: Path, blob: Blob) -> None:
+def _store(layout: Path, blob: Content) -> None:
     path = _blob_path(layout, blob.digest)
     try:
-        _verified(path, blob.digest, len(blob.data))
+        is_there = file_blob(blob.media_type, path).digest == blob.digest
     except InvalidError:
-        _write(layout, path, blob.data)
+        is_there = False
+    if not is_there:
+        _write(layout, path, blob.pieces())
 
 
-def _write(layout: Path, path: Path, data: bytes) -> None:
+def _write(layout: Path, path: Path, pieces: Iterable[bytes]) -> None:
     """Put the whole file in place at once; its first name is free, for one writes at a time."""
     unfinished = layout / _UNFINISHED
     with unfinished.open("wb") as file:
-        file.write(data)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)

@@ -3,12 +3,14 @@
 Protocol: OCI distribution specification 1.1, ``spec.md``.
 """
 
+from dataclasses import replace
+
 from kargo_release.errors import InvalidError, KargoError
 from kargo_release.oci.artifact import Blob
 from kargo_release.oci.authentication import Authentication, Scope
 from kargo_release.oci.call import Answer, Call
-from kargo_release.oci.faults import refusal
 from kargo_release.oci.hosts import origin
+from kargo_release.oci.refusals import refusal
 from kargo_release.oci.retry import retry
 from kargo_release.oci.session import Session
 
@@ -56,10 +58,18 @@ class Repository:
         # Only the registry may ask who we are: another host would name a token server of its own.
         if answer.status_code != _UNAUTHORIZED or origin(answer.url) != self.session.origin:
             return answer
-        answer = self._send(call, self._authentication.answer(self.scope, sent, answer))
+        sent = self._authentication.answer(self.scope, sent, answer)
+        answer = self._send(call, sent)
         if answer.status_code == _UNAUTHORIZED:
-            raise self._authentication.rejected(answer)
+            raise self._authentication.forbidden(self.scope, self._spoken(call, sent, answer))
         return answer
+
+    def _spoken(self, call: Call, sent: str, refused: Answer) -> Answer:
+        """Return the refusal with its words, which no answer to HEAD has."""
+        if call.method != "HEAD":
+            return refused
+        spoken = self._send(replace(call, method="GET"), sent)
+        return spoken if spoken.status_code == refused.status_code else refused
 
     def manifest(self, reference: str, method: str = "GET") -> Answer | None:
         """Return the answer to a request for a manifest, by tag or digest; None without one."""
@@ -71,7 +81,7 @@ class Repository:
         """Store the very bytes of a manifest; return the digest that the registry tells, or ""."""
         url = f"{self._root}/manifests/{tag}"
         headers = {"Content-Type": manifest.media_type}
-        answer = self.done(self.request(Call("PUT", url, headers, manifest.data)))
+        answer = self.done(self.request(Call("PUT", url, headers, manifest)))
         return answer.headers.get("Docker-Content-Digest", "")
 
     def blob(self, digest: str, limit: int) -> bytes:

@@ -131,7 +131,7 @@ def test_does_not_repeat_an_error_of_the_registry_itself(
         (405, RefusedError, "Use a registry that can be written to"),
         (409, FailedError, "Somebody else may be pushing the same"),
         (412, FailedError, "The registry holds something else by now"),
-        (413, FailedError, "Raise the body limit of the registry"),
+        (413, FailedError, "Raise the limit for bodies of the registry"),
         (308, FailedError, "Write the address that it redirects to"),
         (400, FailedError, "Look into the registry's log"),
     ],

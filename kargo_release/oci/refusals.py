@@ -1,0 +1,131 @@
+"""What a registry refuses, in its own words, and what to do about it.
+
+Sources: OCI distribution specification 1.1, "Error codes", for the document. For Harbor's words
+goharbor/harbor ``src/server/middleware`` (v2auth, immutable, readonly, repoproxy), its
+``src/pkg/quota/types`` for quotas, and ``src/lib/http/error.go`` for the status of each. A tag of
+Amazon's that may not change is told with the word "immutable", too.
+"""
+
+import json
+import re
+
+from kargo_release.errors import FailedError, KargoError, RefusedError, excerpt
+from kargo_release.oci.call import Answer
+
+_ERRORS_TOLD = 3
+_CLIENT_ERRORS = range(400, 500)
+_TITLE = re.compile(rb"<title>([^<]{1,200})</title>", re.IGNORECASE)
+_LONGEST_HEAD = 4096
+
+
+def refusal(host: str, answer: Answer, what: str) -> KargoError:
+    """Return the error for an answer that is no success, in the registry's own words.
+
+    Args:
+        host: The registry's host and port.
+        answer: What it answered.
+        what: What was wanted, as in "pull kano:1.4.0".
+    """
+    said = words(answer)
+    kind, remedy = _STATUSES.get(answer.status_code, (FailedError, ""))
+    if cure := said_remedy(answer):
+        kind, remedy = RefusedError, cure
+    message = f"registry {host} answered {status(answer)} to {what}{said}"
+    return kind(message, remedy.format(host=host) or "Look into the registry's log; run again.")
+
+
+def said_remedy(answer: Answer) -> str:
+    """Return what to do about a refusal that is known by its words; empty for any other."""
+    if answer.status_code not in _CLIENT_ERRORS:
+        return ""
+    said = words(answer)
+    return next((remedy for known, remedy in _PHRASES if known.search(said)), "")
+
+
+def unwell(host: str, answer: Answer) -> FailedError:
+    """Return the error for a registry that stays busy or away."""
+    return FailedError(
+        f"registry {host} keeps answering {status(answer)}{words(answer)}",
+        "Wait until the registry is well, then run the command again.",
+    )
+
+
+def words(answer: Answer) -> str:
+    """Return what the registry says of the error, bounded, with ": " before it; may be empty."""
+    body = answer.content
+    try:
+        errors = json.loads(body)["errors"]
+        said = "; ".join(_sentence(error) for error in errors[:_ERRORS_TOLD])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        said = _page(body) if is_html(answer) else ""
+    said = excerpt(said)
+    return f": {said}" if said else ""
+
+
+def is_html(answer: Answer) -> bool:
+    """Return whether a page for people came instead of an answer for programs."""
+    kind = answer.headers.get("Content-Type", "")
+    return kind.startswith("text/html") or answer.content.lstrip()[:1] == b"<"
+
+
+def status(answer: Answer) -> str:
+    """Return the status in numbers and the server's words."""
+    return excerpt(f"{answer.status_code} {answer.reason or ''}")
+
+
+def _page(body: bytes) -> str:
+    title = _TITLE.search(body[:_LONGEST_HEAD])
+    said = f", {title[1].decode(errors='replace')!r}" if title else ""
+    return f"an HTML page instead of a registry's answer{said}"
+
+
+def _sentence(error: dict[str, object]) -> str:
+    detail = error.get("detail")
+    parts = [error.get("code"), error.get("message"), detail if isinstance(detail, str) else None]
+    return " - ".join(excerpt(str(part)) for part in parts if part)
+
+
+_PROJECT = "Create the project in the registry, or correct the registry's address."
+_PHRASES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\bproject \S+ not found"), _PROJECT),
+    (
+        re.compile(r"immutab", re.IGNORECASE),
+        "Give it a new version, or exempt its tag from the registry's rule of immutable tags.",
+    ),
+    (
+        re.compile(r"quota|exceed the configured upper limit", re.IGNORECASE),
+        "Have the project's quota raised, or remove from it what is no longer needed.",
+    ),
+    (
+        re.compile(r"\bread.only mode"),
+        "Have the registry's administrator end its read-only mode, then run the command again.",
+    ),
+    (
+        re.compile(r"\bproxy project"),
+        "Set registry to a project that is no proxy cache; nothing can be pushed to this one.",
+    ),
+)
+
+_LOG_IN = "Log in: helm registry login {host}"
+_ELSEWHERE = "Write the address that it redirects to into the settings, if it is the right one."
+_BODIES = (
+    "Raise the limit for bodies of the registry or of the proxy before it (nginx: "
+    "client_max_body_size)."
+)
+_STATUSES: dict[int, tuple[type[KargoError], str]] = {
+    301: (FailedError, _ELSEWHERE),
+    302: (FailedError, _ELSEWHERE),
+    307: (FailedError, _ELSEWHERE),
+    308: (FailedError, _ELSEWHERE),
+    401: (RefusedError, _LOG_IN),
+    403: (
+        RefusedError,
+        "Ask for the right to do this, or log in as another: helm registry login {host}",
+    ),
+    404: (RefusedError, _PROJECT),
+    405: (RefusedError, "Use a registry that can be written to; this one may be a mirror."),
+    407: (FailedError, "Correct the user and the password in HTTP_PROXY."),
+    409: (FailedError, "Somebody else may be pushing the same; run the command again."),
+    412: (FailedError, "The registry holds something else by now; run the command again."),
+    413: (FailedError, _BODIES),
+}
