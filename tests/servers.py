@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography import x509
@@ -73,29 +74,40 @@ def docker_registry(
     htpasswd: Mapping[str, str] | None = None,
     tokens: "TokenServer | None" = None,
     port: int | None = None,
+    tls: tuple[Path, Path] | None = None,
+    storage: Mapping[str, object] | None = None,
 ) -> Iterator[DockerRegistry]:
-    """Run Docker's registry on loopback, anonymous unless it gets users or a token server."""
+    """Run Docker's registry on loopback, anonymous unless it gets users or a token server.
+
+    ``tls`` is a certificate and its key, ``storage`` another driver than the file system.
+    """
     program = need("docker-registry")
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "registry.yml"
     # JSON is YAML, too.
-    config.write_text(json.dumps(_config(folder, port, htpasswd, tokens)))
+    document = _config(folder, port, htpasswd, tokens)
+    if tls:
+        names = ("certificate", "key")
+        document["http"]["tls"] = {name: str(file) for name, file in zip(names, tls, strict=True)}
+    if storage:
+        document["storage"] = storage
+    config.write_text(json.dumps(document))
     with (folder / "registry.log").open("ab") as log:
         process = subprocess.Popen(
             [program, "serve", str(config)], stdout=log, stderr=log, cwd=folder
         )
     try:
         wait_for(port, process)
-        yield DockerRegistry(f"127.0.0.1:{port}", process)
+        yield DockerRegistry(f"{'localhost' if tls else '127.0.0.1'}:{port}", process)
     finally:
         stop(process)
 
 
 def _config(
     folder: Path, port: int, users: Mapping[str, str] | None, tokens: "TokenServer | None"
-) -> dict[str, object]:
-    config: dict[str, object] = {
+) -> dict[str, Any]:
+    config: dict[str, Any] = {
         "version": "0.1",
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {
@@ -136,14 +148,17 @@ def _htpasswd(folder: Path, users: Mapping[str, str]) -> Path:
 class TokenServer:
     """A token server as Docker's registry expects one; it keeps what it was asked.
 
-    ``anonymous`` are the actions that it grants without a login, ``users`` those who may do all.
+    ``anonymous`` are the actions that it grants without a login, ``allowed`` those to all users.
+    ``told`` is what it says of the life of a token instead of ``expires_in``.
     """
 
     certificate: Path
     key: rsa.RSAPrivateKey
     users: Mapping[str, str]
     anonymous: frozenset[str] = frozenset()
+    allowed: frozenset[str] = frozenset({"pull", "push"})
     expires_in: int = 300
+    told: Mapping[str, object] | None = None
     refresh_token: str = ""
     url: str = ""
     asked: list[dict[str, str]] = field(default_factory=list)
@@ -155,9 +170,11 @@ class TokenServer:
             return None
         kind, _, rest = wanted["scope"].partition(":")
         name, _, actions = rest.rpartition(":")
-        granted = [each for each in actions.split(",") if user or each in self.anonymous]
+        may = self.allowed if user else self.anonymous
+        granted = [each for each in actions.split(",") if each in may]
         access = [{"type": kind, "name": name, "actions": granted}]
-        return {"token": self._signed(user, access), "expires_in": self.expires_in}
+        told = {"expires_in": self.expires_in} if self.told is None else self.told
+        return {"token": self._signed(user, access), **told}
 
     def _user(self, wanted: Mapping[str, str], authorization: str) -> str:
         if self.refresh_token and wanted.get("refresh_token") == self.refresh_token:
@@ -216,8 +233,19 @@ def serving(
         thread.join()
 
 
-def self_signed(folder: Path) -> tuple[Path, rsa.RSAPrivateKey]:
-    """Write a self-signed certificate of localhost; return its file and its key."""
+def certified(folder: Path, *hosts: str) -> tuple[Path, Path]:
+    """Write a self-signed certificate of these hosts, and its key; return both files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    certificate, key = self_signed(folder, *hosts)
+    path = folder / "key.pem"
+    form, no_password = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, no_password))
+    return certificate, path
+
+
+def self_signed(folder: Path, *hosts: str) -> tuple[Path, rsa.RSAPrivateKey]:
+    """Write a self-signed certificate of these hosts, or localhost; return its file and key."""
+    names = [x509.DNSName(host) for host in hosts or ("localhost",)]
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -229,7 +257,7 @@ def self_signed(folder: Path) -> tuple[Path, rsa.RSAPrivateKey]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from servers import free_port, self_signed
+from servers import certified, free_port
 
 from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError, UsageError
 from kargo_release.oci.registry import Registry
@@ -361,16 +360,7 @@ def test_gives_up_on_redirects_without_end(alone: Registry, faulty: FaultyServer
 
 @pytest.fixture
 def secure(tmp_path: Path) -> Iterator[FaultyServer]:
-    certificate, key = self_signed(tmp_path)
-    pem = tmp_path / "key.pem"
-    pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    with faulty_server(tls=(certificate, pem)) as server:
+    with faulty_server(tls=certified(tmp_path, "localhost")) as server:
         yield server
 
 
