@@ -6,6 +6,7 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _REMEDIES = {
 }
 # Opening a FIFO to read would wait for ever; Windows takes what it reads for text.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_LATEST = 253402300799  # seconds since 1970: the last of the year 9999
 # What file systems answer that know no hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -198,7 +200,12 @@ def _listed(folder: Path) -> Iterator[Listed]:
         except FileNotFoundError:  # it went meanwhile, or is a link to nothing
             continue
         if stat.S_ISREG(state.st_mode):
-            yield Listed(name, state.st_size, None)
+            yield Listed(name, state.st_size, None, _time(state.st_mtime))
+
+
+def _time(seconds: float) -> datetime:
+    # File systems hold times that calendars do not.
+    return datetime.fromtimestamp(min(max(seconds, 0), _LATEST), UTC)
 
 
 @contextmanager

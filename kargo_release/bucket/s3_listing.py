@@ -42,7 +42,9 @@ def _objects(answer: Mapping[str, Any], prefix: str) -> Iterator[Listed]:
         name = key.removeprefix(prefix)
         if key.startswith(prefix) and is_key(name):
             # Some stores leave out the quotes, which are part of every etag elsewhere.
-            yield Listed(name, each.get("Size", 0), f'"{each.get("ETag", "").strip(chr(34))}"')
+            etag = f'"{each.get("ETag", "").strip(chr(34))}"'
+            time = {"modified": each["LastModified"]} if "LastModified" in each else {}
+            yield Listed(name, each.get("Size", 0), etag, **time)
 
 
 def _continuation(answer: Mapping[str, Any], place: str) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,13 @@ class Listed:
     """An object as a list of the store shows it.
 
     ``size`` is in bytes. ``etag`` is the one that ``head`` tells; None where only reading the
-    object would tell it.
+    object would tell it. ``modified`` is when it was stored, in UTC; 1970 where nobody knows.
     """
 
     key: str
     size: int
     etag: str | None
+    modified: datetime = field(default=_EPOCH, compare=False)
 
 
 @dataclass(frozen=True)
