@@ -216,13 +216,7 @@ def _check(settings: Settings) -> None:
     registry = settings.registry
     if not settings.is_local and not re.fullmatch(r"oci://[^/\s]+(/[^/\s]+)*", str(registry)):
         _refuse("settings", "registry", registry, "`local` or an address such as oci://host/path")
-    if settings.backup and settings.backup.startswith("rclone:"):
-        raise UsageError(
-            f"settings: backup {settings.backup}: rclone's remotes are not supported yet",
-            "Give the bucket itself: s3://bucket/path, and s3.endpoint if it is not on AWS.",
-        )
-    if re.match(r"(?!s3://)[A-Za-z][A-Za-z0-9+.-]+:", settings.backup or ""):
-        _refuse("settings", "backup", settings.backup, "s3://bucket/path or a folder")
+    _check_backup(settings.backup or "", settings.s3)
     if any(settings.git.tag.count(part) != 1 for part in ("{name}", "{version}")):
         wanted = "a text with {name} and {version} in it, each once"
         _refuse("settings", "git.tag", settings.git.tag, wanted)
@@ -230,6 +224,17 @@ def _check(settings: Settings) -> None:
         _refuse("settings", "git.tag", settings.git.tag, "a name that Git takes for a tag")
     if not 1 <= settings.jobs <= _JOBS_LIMIT:
         _refuse("settings", "jobs", settings.jobs, f"from 1 to {_JOBS_LIMIT}")
+
+
+def _check_backup(backup: str, s3: S3Settings) -> None:
+    if re.match(r"(?!s3://|rclone:)[A-Za-z][A-Za-z0-9+.-]+:", backup):
+        _refuse("settings", "backup", backup, "s3://bucket/path, rclone:NAME or a folder")
+    given = next((key for key in ("endpoint", "region") if getattr(s3, key)), "")
+    if backup.startswith("rclone:") and given:
+        raise UsageError(
+            f"settings: `s3.{given}` stands beside backup {backup}, which has its own",
+            f"Remove it; where it is needed, set `{given}` of the remote with `rclone config`.",
+        )
 
 
 # What Git refuses in a ref's name: git-check-ref-format(1), and a dash in front as git-tag(1) does.

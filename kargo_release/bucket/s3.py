@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kargo_release.bucket.keys import checked_key
+from kargo_release.bucket.s3_access import Access
 from kargo_release.bucket.s3_errors import code_of, condition_failed, explained, not_s3
 from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored, Trial
 from kargo_release.errors import InvalidError, RefusedError, UsageError
@@ -43,8 +44,7 @@ class S3Store:
 
     Args:
         url: ``s3://bucket/prefix``; the prefix may be empty.
-        endpoint: ``https://host:port`` of a store that is not AWS's; None is AWS.
-        region: The bucket's region; None leaves it to AWS's own settings.
+        access: How the bucket is reached.
         single_writer: The user promises that one release runs at a time: nothing is sent
             conditionally.
         jobs: How many threads use it at once.
@@ -53,12 +53,9 @@ class S3Store:
         UsageError: The URL is not of that form.
     """
 
-    def __init__(
-        self, url: str, *, endpoint: str | None, region: str | None, single_writer: bool, jobs: int
-    ) -> None:
+    def __init__(self, url: str, access: Access, *, single_writer: bool, jobs: int) -> None:
         self._bucket, self._prefix = _parsed(url)
-        self._endpoint, self._region, self._jobs = endpoint, region, jobs
-        self._single_writer = single_writer
+        self._access, self._jobs, self._single_writer = access, jobs, single_writer
         self._connecting, self._proving = threading.Lock(), threading.Lock()
         self._connected: S3Client | None = None
         self._proved = single_writer
@@ -239,14 +236,14 @@ class S3Store:
         except (ResponseParserError, ValueError):  # the latter for a size or date that is none
             raise not_s3(self._place(full)) from None
         except (BotoCoreError, ClientError) as error:
-            raise explained(error, self._place(full)) from error
+            raise explained(error, self._place(full), self._access.names) from error
 
     def _client(self) -> "S3Client":
         with self._connecting:
             if self._connected is None:
                 from kargo_release.bucket.s3_client import connect
 
-                self._connected = connect(self._endpoint, self._region, self._jobs)
+                self._connected = connect(self._access, self._bucket, self._jobs)
             return self._connected
 
     def _place(self, full: str) -> str:

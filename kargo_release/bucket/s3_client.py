@@ -4,18 +4,21 @@ botocore is used without boto3's layer above it, which would cost a third more o
 give nothing here. It is heavy all the same: import this module at first use.
 """
 
+import os
+from base64 import b64encode
+from hashlib import md5
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.session import Session
 
+from kargo_release.bucket.s3_access import Access
+from kargo_release.bucket.s3_endpoint import check_endpoint
 from kargo_release.bucket.s3_errors import explained
-from kargo_release.errors import RefusedError, UsageError
+from kargo_release.errors import RefusedError
 
 if TYPE_CHECKING:
-    from botocore.session import Session
     from mypy_boto3_s3.client import S3Client
 
 _CONNECT_TIMEOUT = 4  # seconds
@@ -24,33 +27,70 @@ _READ_TIMEOUT = 30  # seconds
 _ATTEMPTS = 3
 
 
-def connect(endpoint: str | None, region: str | None, connections: int) -> "S3Client":
+def connect(access: Access, bucket: str, connections: int) -> "S3Client":
     """Return a client that threads can share; no request to S3 is made.
 
     Args:
-        endpoint: ``http://host:port`` of a store that is not AWS's.
-        region: Its region; None leaves it to AWS's own settings.
+        access: How the bucket is reached.
+        bucket: Its name.
         connections: How many are kept open for use again.
 
     Raises:
         RefusedError: There are no credentials, or they cannot be had.
         UsageError: The endpoint, the region or the chosen profile is wrong.
     """
-    if endpoint is not None:
-        _check_endpoint(endpoint)
-    session = botocore.session.get_session()
+    if access.endpoint is not None:
+        check_endpoint(access.endpoint, bucket, access.names.endpoint)
     try:
-        _require_credentials(session)
-        client = session.create_client(
-            "s3",
-            region_name=region,
-            endpoint_url=endpoint,
-            config=_config(connections, custom=endpoint is not None),
-        )
+        client = _client(access, connections)
     except BotoCoreError as error:
-        raise explained(error, "S3") from error
+        raise explained(error, "S3", access.names) from error
     client.meta.events.register("before-call.s3.HeadBucket", _end_redirects)
+    client.meta.events.register("before-parameter-build.s3.PutObject", _completing(access))
     return cast("S3Client", client)
+
+
+def _client(access: Access, connections: int) -> Any:
+    session = Session(profile=access.profile)
+    if access.credentials_file:
+        session.set_config_variable("credentials_file", access.credentials_file)
+    if access.keys is None:
+        _require_credentials(session, access)
+    return session.create_client(
+        "s3",
+        region_name=access.region,
+        endpoint_url=access.endpoint,
+        verify=_authorities(session),
+        config=_config(access, connections),
+        **_keys(access),
+    )
+
+
+def _keys(access: Access) -> dict[str, Any]:
+    if access.keys is None:
+        return {}
+    return {
+        "aws_access_key_id": access.keys.access_key,
+        "aws_secret_access_key": access.keys.secret_key,
+        "aws_session_token": access.keys.session_token,
+    }
+
+
+def _authorities(session: Session) -> str | None:
+    """Return the file that SSL_CERT_FILE names, unless botocore finds one by itself."""
+    if session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE"):
+        return None
+    return os.environ.get("SSL_CERT_FILE") or None
+
+
+def _completing(access: Access) -> Any:
+    def complete(params: dict[str, Any], **_: object) -> None:
+        # S3 demands a digest where object lock retains each new object, and stores of every age
+        # take this one: Amazon S3 API Reference, "PutObject", Content-MD5.
+        digest = md5(params["Body"], usedforsecurity=False).digest()
+        params.update(access.object_options, ContentMD5=b64encode(digest).decode())
+
+    return complete
 
 
 def _end_redirects(params: dict[str, Any], **_: object) -> None:
@@ -59,41 +99,28 @@ def _end_redirects(params: dict[str, Any], **_: object) -> None:
     params["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
-def _check_endpoint(endpoint: str) -> None:
-    try:
-        parts = urlsplit(endpoint)
-        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or parts.username or parts.query or parts.fragment:
-        raise UsageError(
-            f"`s3.endpoint` is not the address of a server: {endpoint}",
-            "Write it as https://host or https://host:port, without user and password.",
-        )
-
-
-def _require_credentials(session: "Session") -> None:
+def _require_credentials(session: Session, access: Access) -> None:
     if session.get_credentials() is None:
         raise RefusedError(
             "there are no credentials for S3",
-            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
+            f"Set {access.names.access_key} and {access.names.secret_key}, or AWS_PROFILE.",
         )
 
 
-def _config(connections: int, *, custom: bool) -> Config:
+def _config(access: Access, connections: int) -> Config:
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT,
         read_timeout=_READ_TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=connections,
     )
-    if not custom:
+    if access.endpoint is None:
         return config
     # Many stores refuse the checksums that newer clients add unasked, and answer to no host
     # name of the form BUCKET.host.
     return config.merge(
         Config(
-            s3={"addressing_style": "path"},
+            s3={"addressing_style": "virtual" if access.virtual_host else "path"},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )

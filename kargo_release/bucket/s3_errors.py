@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from kargo_release.bucket.s3_access import Names
 from kargo_release.errors import FailedError, KargoError, RefusedError, UsageError, excerpt
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ _UNCONDITIONAL = (
 )
 _ELSEWHERE = (
     "the server wants the request to go elsewhere",
-    "Correct `s3.endpoint` (http or https?) or `s3.region`.",
+    "Correct {endpoint} (http or https?) or {region}.",
 )
-_WRONG_REGION = ("the bucket is in another region", "Set `s3.region` to the bucket's region.")
+_WRONG_REGION = ("the bucket is in another region", "Set {region} to the bucket's region.")
 
 _REFUSALS: Mapping[str, tuple[str, str]] = {
     "NoSuchBucket": _NO_BUCKET,
@@ -43,11 +44,11 @@ _REFUSALS: Mapping[str, tuple[str, str]] = {
     "401": _DENIED,
     "InvalidAccessKeyId": (
         "the access key is not known",
-        "Correct AWS_ACCESS_KEY_ID, and check that it belongs to this server.",
+        "Correct {access_key}, and check that it belongs to this server.",
     ),
     "SignatureDoesNotMatch": (
         "the signature is wrong: the secret key does not belong to the access key",
-        "Correct AWS_SECRET_ACCESS_KEY.",
+        "Correct {secret_key}.",
     ),
     "RequestTimeTooSkewed": (
         "this machine's clock differs from the server's by too much",
@@ -58,7 +59,7 @@ _REFUSALS: Mapping[str, tuple[str, str]] = {
     "TokenRefreshRequired": _EXPIRED,
     "InvalidToken": (
         "the session token is wrong",
-        "Correct AWS_SESSION_TOKEN, or unset it when the keys are permanent ones.",
+        "Correct {session_token}, or remove it when the keys are permanent ones.",
     ),
     "301": _ELSEWHERE,
     "302": _ELSEWHERE,
@@ -78,13 +79,13 @@ _REFUSALS: Mapping[str, tuple[str, str]] = {
 _CREDENTIALS = (
     RefusedError,
     "the credentials cannot be had: {words}",
-    "Sign in, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    "Sign in, or set {access_key} and {secret_key}.",
 )
 _SETTINGS = (UsageError, "{words}", "Correct `s3`, the AWS_ variables or the files in ~/.aws.")
 _UNREACHED = (
     FailedError,
     "cannot connect to {server}",
-    "Check `s3.endpoint` and that the server runs, then run it again.",
+    "Check {endpoint} and that the server runs, then run it again.",
 )
 
 # What the client itself raises: names of classes in botocore.exceptions. The nearest ancestor
@@ -146,22 +147,25 @@ def not_s3(place: str, told: str = "the answer is none of S3's") -> FailedError:
         place: What was asked for: ``s3://bucket/key``.
         told: What is wrong with the answer.
     """
-    return FailedError(f"{place}: {told}", "Check that `s3.endpoint` is an S3 server.")
+    return FailedError(f"{place}: {told}", "Check that the endpoint is an S3 server.")
 
 
-def explained(error: "BotoCoreError | ClientError", place: str) -> KargoError:
+def explained(error: "BotoCoreError | ClientError", place: str, names: Names) -> KargoError:
     """Return the error as a user is told it.
 
     Args:
         error: What the client raised.
         place: What it was about: ``s3://bucket/key``.
+        names: How the user knows what has to be corrected.
     """
     from botocore.exceptions import ClientError
 
-    return _answered(error, place) if isinstance(error, ClientError) else _raised(error, place)
+    if isinstance(error, ClientError):
+        return _answered(error, place, names)
+    return _raised(error, place, names)
 
 
-def _answered(error: "ClientError", place: str) -> KargoError:
+def _answered(error: "ClientError", place: str, names: Names) -> KargoError:
     code, status = code_of(error), status_of(error)
     refusal = _REFUSALS.get(code) or _REFUSALS.get(str(status))
     words = _words(error)
@@ -173,8 +177,8 @@ def _answered(error: "ClientError", place: str) -> KargoError:
     message, remedy = refusal
     region = _region(error)
     if region and refusal in (_WRONG_REGION, _ELSEWHERE):
-        remedy = f"Set `s3.region: {region}`."
-    return RefusedError(f"{place}: {message}{words}", remedy)
+        return RefusedError(f"{place}: {message}{words}", f"Set {names.region} to {region}.")
+    return RefusedError(f"{place}: {message}{words}", remedy.format(**vars(names)))
 
 
 def _words(error: "ClientError") -> str:
@@ -189,11 +193,11 @@ def _region(error: "ClientError") -> str:
     return excerpt(str(told or ""))
 
 
-def _raised(error: "BotoCoreError", place: str) -> KargoError:
+def _raised(error: "BotoCoreError", place: str, names: Names) -> KargoError:
     ancestors = (ancestor.__name__ for ancestor in type(error).__mro__)
     kind, message, remedy = next(_FAULTS[name] for name in ancestors if name in _FAULTS)
     told = message.format(words=excerpt(str(error)), server=_server(error))
-    return kind(f"{place}: {told}", remedy)
+    return kind(f"{place}: {told}", remedy.format(**vars(names)))
 
 
 def _server(error: "BotoCoreError") -> str:

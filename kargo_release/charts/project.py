@@ -59,7 +59,9 @@ class Project:
         """Return the backup as a destination; None where there is none.
 
         Raises:
-            UsageError: Its folder is that of a user whom nobody knows, or its bucket has no name.
+            UsageError: Its folder is that of a user whom nobody knows, its bucket has no name, or
+                rclone has no such remote for it.
+            InvalidError: rclone's configuration can't be understood.
         """
         store = self.object_store()
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -85,7 +87,9 @@ class Project:
         """Return what holds the backup's objects; None where there is no backup.
 
         Raises:
-            UsageError: Its folder is that of a user whom nobody knows, or its bucket has no name.
+            UsageError: Its folder is that of a user whom nobody knows, its bucket has no name, or
+                rclone has no such remote for it.
+            InvalidError: rclone's configuration can't be understood.
         """
         from kargo_release.bucket.folder import FolderStore
 
@@ -94,18 +98,21 @@ class Project:
             folder = self._local_folder() / "backup"
             local = self.settings.is_local
             return FolderStore(folder, f"{LOCAL_FOLDER}/backup") if local else None
-        if not backup.startswith("s3://"):
-            return FolderStore(self.repository.root / _expanded(backup), backup)
-        from kargo_release.bucket.s3 import S3Store
+        if backup.startswith(("s3://", "rclone:")):
+            return self._bucket(backup)
+        return FolderStore(self.repository.root / _expanded(backup), backup)
 
-        s3 = self.settings.s3
-        return S3Store(
-            backup,
-            endpoint=s3.endpoint,
-            region=s3.region,
-            single_writer=s3.single_writer,
-            jobs=self.settings.jobs,
-        )
+    def _bucket(self, backup: str) -> ObjectStore:
+        from kargo_release.bucket.s3 import S3Store
+        from kargo_release.bucket.s3_access import Access
+
+        s3, jobs = self.settings.s3, self.settings.jobs
+        access = Access(endpoint=s3.endpoint, region=s3.region)
+        if backup.startswith("rclone:"):
+            from kargo_release.bucket.rclone import resolve
+
+            backup, access = resolve(backup, self.environ)
+        return S3Store(backup, access, single_writer=s3.single_writer, jobs=jobs)
 
     def _local_folder(self) -> Path:
         return self.repository.root / LOCAL_FOLDER

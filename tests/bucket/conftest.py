@@ -8,6 +8,7 @@ from mypy_boto3_s3.client import S3Client
 from servers_s3 import rclone
 
 from kargo_release.bucket.s3 import S3Store
+from kargo_release.bucket.s3_access import Access
 
 
 class OpenStore(Protocol):
@@ -36,7 +37,7 @@ def open_store() -> OpenStore:
     def opened(
         endpoint: str, url: str = "s3://backup/helm", *, single_writer: bool = False
     ) -> S3Store:
-        return S3Store(url, endpoint=endpoint, region=None, single_writer=single_writer, jobs=32)
+        return S3Store(url, Access(endpoint=endpoint), single_writer=single_writer, jobs=32)
 
     return opened
 

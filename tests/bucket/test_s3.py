@@ -7,6 +7,7 @@ from servers_s3 import Answer, Request, faulty, free_port, s3_error
 
 from bucket.conftest import OpenStore, keys_in
 from kargo_release.bucket.s3 import S3Store
+from kargo_release.bucket.s3_access import Access
 from kargo_release.bucket.store import LostRaceError
 from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError, UsageError
 
@@ -223,11 +224,11 @@ def test_fails_when_the_store_stays_broken(open_store: OpenStore) -> None:
         (
             s3_error(400, "AuthorizationHeaderMalformed", more="<Region>eu-west-3</Region>"),
             "in another region",
-            "`s3.region: eu-west-3`",
+            "Set `s3.region` to eu-west-3.",
         ),
         (s3_error(301, "PermanentRedirect"), "in another region", "Set `s3.region`"),
         (Answer(308, headers={"Location": "https://h/"}), "to go elsewhere", "`s3.endpoint`"),
-        (Answer(301, headers={"x-amz-bucket-region": "eu-west-3"}), "elsewhere", ": eu-west-3`"),
+        (Answer(301, headers={"x-amz-bucket-region": "eu-west-3"}), "elsewhere", "to eu-west-3."),
         (s3_error(418, "Teapot", "Short"), "S3 answered 418 Teapot (it says: Short)", "again"),
         (Answer(404, b"<html>no page</html>"), "S3 answered 404", "again"),
     ],
@@ -351,9 +352,8 @@ def test_keeps_a_password_in_the_endpoint_to_itself(open_store: OpenStore) -> No
 
 
 def test_refuses_a_region_that_is_none() -> None:
-    store = S3Store(
-        "s3://backup", endpoint="http://127.0.0.1:1", region="eu west", single_writer=False, jobs=1
-    )
+    access = Access(endpoint="http://127.0.0.1:1", region="eu west")
+    store = S3Store("s3://backup", access, single_writer=False, jobs=1)
     with pytest.raises(UsageError, match="eu west"):
         store.head("k")
 

@@ -19,6 +19,7 @@ from servers_s3 import ACCESS_KEY, SECRET_KEY, moto
 
 from kargo_release.bucket.folder import FolderStore
 from kargo_release.bucket.s3 import S3Store
+from kargo_release.bucket.s3_access import Access
 from kargo_release.bucket.store import LostRaceError, ObjectStore, Stored
 from kargo_release.charts import index
 from kargo_release.charts.index import EMPTY, Entry, Index, merge, read, render
@@ -307,9 +308,8 @@ def open_store(
     session = botocore.session.get_session()
     client: Any = session.create_client("s3", region_name="us-east-1", endpoint_url=endpoint)
     client.create_bucket(Bucket=bucket)
-    return lambda: S3Store(
-        f"s3://{bucket}/helm", endpoint=endpoint, region=None, single_writer=False, jobs=16
-    )
+    access = Access(endpoint=endpoint)
+    return lambda: S3Store(f"s3://{bucket}/helm", access, single_writer=False, jobs=16)
 
 
 def held(store: ObjectStore) -> tuple[bytes, Stored]:
