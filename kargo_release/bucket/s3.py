@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kargo_release.bucket.keys import checked_key
 from kargo_release.bucket.s3_access import Access
-from kargo_release.bucket.s3_errors import code_of, condition_failed, explained, not_s3
+from kargo_release.bucket.s3_errors import broken_off, code_of, condition_failed, explained, not_s3
 from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored, Trial
 from kargo_release.errors import InvalidError, RefusedError, UsageError
 
@@ -230,6 +230,7 @@ class S3Store:
         client = self._client()
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
+        from urllib3.exceptions import HTTPError
 
         try:
             yield client
@@ -237,6 +238,8 @@ class S3Store:
             raise not_s3(self._place(full)) from None
         except (BotoCoreError, ClientError) as error:
             raise explained(error, self._place(full), self._access.names) from error
+        except HTTPError as error:  # botocore lets out what breaks off the body of an error
+            raise broken_off(error, self._place(full)) from error
 
     def _client(self) -> "S3Client":
         with self._connecting:

@@ -13,6 +13,7 @@ from kargo_release.errors import FailedError, KargoError, RefusedError, UsageErr
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
+    from urllib3.exceptions import HTTPError
 
 _NO_BUCKET = (
     "there is no such bucket",
@@ -150,6 +151,18 @@ def not_s3(place: str, told: str = "the answer is none of S3's") -> FailedError:
     return FailedError(f"{place}: {told}", "Check that the endpoint is an S3 server.")
 
 
+def broken_off(error: "HTTPError", place: str) -> FailedError:
+    """Return the error for a connection that ended in the middle of an answer.
+
+    Args:
+        error: What the connection told.
+        place: What was asked for: ``s3://bucket/key``.
+    """
+    late = "Timeout" in type(error).__name__
+    how = "did not answer in time" if late else "broke off the answer"
+    return FailedError(f"{place}: the server {how}", "Run it again.")
+
+
 def explained(error: "BotoCoreError | ClientError", place: str, names: Names) -> KargoError:
     """Return the error as a user is told it.
 
@@ -171,7 +184,7 @@ def _answered(error: "ClientError", place: str, names: Names) -> KargoError:
     words = _words(error)
     if refusal is None:
         return FailedError(
-            f"{place}: S3 answered {status} {excerpt(code)}{words}",
+            f"{place}: S3 answered {_status(code, status)}{words}",
             "Run it again; if it stays so, ask those who run the store.",
         )
     message, remedy = refusal
@@ -179,6 +192,10 @@ def _answered(error: "ClientError", place: str, names: Names) -> KargoError:
     if region and refusal in (_WRONG_REGION, _ELSEWHERE):
         return RefusedError(f"{place}: {message}{words}", f"Set {names.region} to {region}.")
     return RefusedError(f"{place}: {message}{words}", remedy.format(**vars(names)))
+
+
+def _status(code: str, status: int) -> str:
+    return str(status) if code == str(status) else f"{status} {excerpt(code)}"
 
 
 def _words(error: "ClientError") -> str:
