@@ -34,8 +34,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
             return
         head, _, content = self._ran(body).partition(b"\r\n\r\n")
-        lines = (line.split(": ", 1) for line in head.decode().splitlines())
-        headers = {name: value for name, value in lines}
+        lines = [line.split(": ", 1) for line in head.decode().splitlines()]
+        headers = dict(lines)
         status = int(headers.pop("Status", "200 OK").split()[0])
         self._answer(status, list(headers.items()), content)
 

@@ -1,7 +1,5 @@
 """The Git remote of the tests is one: it can be read and pushed to, with a login."""
 
-from pathlib import Path
-
 from git_server import git_server
 from sandbox import Sandbox
 
