@@ -45,13 +45,16 @@ def proxy_manager(target: str, environ: Mapping[str, str], **pool: object) -> Pr
     except (HTTPError, ValueError):
         raise UsageError(
             f"what {name} holds is not the address of a proxy",
-            "Write it as http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with what is special "
-            "in user and password percent-encoded.",
+            "Write it as http://HOST:PORT; user and password stand before HOST, what is special in "
+            "them percent-encoded.",
         ) from None
 
 
 def _manager(proxy: str, environ: Mapping[str, str], pool: Mapping[str, object]) -> ProxyManager:
-    login = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
+    parts = urlsplit(proxy)
+    if not parts.hostname:
+        raise ValueError
+    login = unquote(parts.netloc.rpartition("@")[0])
     headers = make_headers(proxy_basic_auth=login) if login else None
     secure = trust(environ) if proxy.startswith("https:") else None
     return ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=secure, **pool)

@@ -1,0 +1,122 @@
+"""Whose certificates are trusted, with a real registry that speaks TLS."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import DockerRegistry, certified, docker_registry
+
+from kargo_release.errors import FailedError, KargoError, UsageError
+from kargo_release.oci.registry import Registry
+
+from .conftest import QUICK, artifact
+
+VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return certified(tmp_path_factory.mktemp("certificate"), "localhost")
+
+
+@pytest.fixture(scope="module")
+def secure(
+    certificates: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DockerRegistry]:
+    with docker_registry(tmp_path_factory.mktemp("secure"), tls=certificates) as registry:
+        yield registry
+
+
+@pytest.fixture(autouse=True)
+def _name_no_authority(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def opened(url: str, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Registry:
+    for name, value in environ.items():  # OpenSSL reads the process's own environment
+        monkeypatch.setenv(name, value)
+    return Registry(url, plain_http=False, environ=environ, limits=QUICK)
+
+
+def refused(registry: Registry, kind: type[KargoError]) -> KargoError:
+    with pytest.raises(kind) as raised:
+        registry.tags("kano")
+    assert type(raised.value) is kind
+    return raised.value
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_pushes_to_a_registry_whose_authority_is_named(
+    secure: DockerRegistry,
+    certificates: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
+    environ = {variable: str(certificates[0])}
+    registry = opened(f"{secure.url}/{variable.lower()}", environ, monkeypatch)
+    digest = registry.push("kano", "1.4.0", artifact(), replace=False)
+    assert digest == artifact().manifest.digest
+
+
+def test_names_the_variables_when_an_authority_is_not_trusted(
+    secure: DockerRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = refused(opened(secure.url, {}, monkeypatch), FailedError)
+    assert f"the TLS certificate of registry {secure.host} is not trusted" in error.message
+    for variable in VARIABLES:
+        assert variable in error.remedy
+
+
+def test_takes_the_bundle_of_requests_before_that_of_curl(
+    secure: DockerRegistry,
+    certificates: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = certified(tmp_path, "other.example.com")[0]
+    ours = str(certificates[0])
+    environ = {"REQUESTS_CA_BUNDLE": ours, "CURL_CA_BUNDLE": str(other)}
+    assert opened(secure.url, environ, monkeypatch).tags("kano") == []
+    environ = {"REQUESTS_CA_BUNDLE": str(other), "CURL_CA_BUNDLE": ours}
+    refused(opened(secure.url, environ, monkeypatch), FailedError)
+
+
+def test_trusts_the_authorities_of_the_system_besides_those_that_are_named(
+    secure: DockerRegistry,
+    certificates: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = str(certified(tmp_path, "other.example.com")[0])
+    environ = {"SSL_CERT_FILE": str(certificates[0]), "REQUESTS_CA_BUNDLE": other}
+    assert opened(secure.url, environ, monkeypatch).tags("kano") == []
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_names_the_variable_whose_file_cannot_be_read(
+    secure: DockerRegistry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    content: str | None,
+) -> None:
+    file = tmp_path / "bundle.pem"
+    if content:
+        file.write_text(content)
+    registry = opened(secure.url, {variable: str(file)}, monkeypatch)
+    error = refused(registry, UsageError)
+    assert error.message == f"the authorities that {variable} names cannot be read: {file}"
+    assert error.remedy == "Correct the path."
+
+
+def test_tells_a_certificate_of_another_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificates = certified(tmp_path, "other.example.com")
+    with docker_registry(tmp_path / "registry", tls=certificates) as other:
+        environ = {"REQUESTS_CA_BUNDLE": str(certificates[0])}
+        error = refused(opened(other.url, environ, monkeypatch), FailedError)
+    assert "is not trusted: Hostname mismatch" in error.message
+    assert error.remedy.startswith("Write the host into registry as the certificate names it")
