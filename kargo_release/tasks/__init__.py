@@ -2,9 +2,9 @@
 
 from invoke.collection import Collection
 
-from kargo_release.tasks import charts, doctor
+from kargo_release.tasks import backup, charts, doctor
 
 namespace = Collection()
-for _module in (charts, doctor):
+for _module in (charts, backup, doctor):
     for _task in Collection.from_module(_module).tasks.values():
         namespace.add_task(_task)
