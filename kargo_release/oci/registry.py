@@ -147,7 +147,7 @@ class Registry:
         stored = there.put(manifest, tag) or _held(there, tag)
         if stored != manifest.digest:
             raise FailedError(
-                f"{where} was pushed as {manifest.digest}, and the registry says {stored}",
+                f"{where} was pushed as {manifest.digest}, and the registry {_says(stored)}",
                 "Check the registry and what lies before it, then run the command again.",
             )
         return stored
@@ -215,6 +215,10 @@ def _held(there: "Repository", tag: str) -> str:
         return told
     answer = there.manifest(tag)
     return digest_of(answer.content) if answer else ""
+
+
+def _says(stored: str) -> str:
+    return f"says {stored}" if stored else "does not have it"
 
 
 def _same(where: str, held: str, digest: str) -> str:

@@ -5,12 +5,12 @@ Protocol: OCI distribution specification 1.1, ``spec.md``.
 
 from dataclasses import replace
 
-from kargo_release.errors import InvalidError, KargoError
+from kargo_release.errors import FailedError, InvalidError, KargoError
 from kargo_release.oci.artifact import Blob
 from kargo_release.oci.authentication import Authentication, Scope
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.hosts import origin
-from kargo_release.oci.refusals import refusal
+from kargo_release.oci.refusals import is_html, refusal
 from kargo_release.oci.retry import retry
 from kargo_release.oci.session import Session
 
@@ -75,13 +75,13 @@ class Repository:
         """Return the answer to a request for a manifest, by tag or digest; None without one."""
         url = f"{self._root}/manifests/{reference}"
         answer = self.request(Call(method, url, {"Accept": _MANIFESTS}))
-        return None if answer.status_code == NOT_FOUND else self.done(answer)
+        return None if answer.status_code == NOT_FOUND else self._own(self.done(answer))
 
     def put(self, manifest: Blob, tag: str) -> str:
         """Store the very bytes of a manifest; return the digest that the registry tells, or ""."""
         url = f"{self._root}/manifests/{tag}"
         headers = {"Content-Type": manifest.media_type}
-        answer = self.done(self.request(Call("PUT", url, headers, manifest)))
+        answer = self._own(self.done(self.request(Call("PUT", url, headers, manifest))))
         return answer.headers.get("Docker-Content-Digest", "")
 
     def blob(self, digest: str, limit: int) -> bytes:
@@ -104,6 +104,15 @@ class Repository:
         if answer.status_code in _DONE:
             return answer
         raise self.refusal(answer)
+
+    def _own(self, answer: Answer) -> Answer:
+        """Return the answer if it is the registry's own: a portal answers 200 with its page."""
+        if not is_html(answer):
+            return answer
+        raise FailedError(
+            f"registry {self.session.host} answered with a page for people to {self.scope.deed()}",
+            "Check its address and what lies before it: a proxy may want a login. Run it again.",
+        )
 
     def refusal(self, answer: Answer) -> KargoError:
         """Return the error for an answer that is no success."""

@@ -257,7 +257,7 @@ def test_reads_no_endless_body(
 @pytest.mark.parametrize(
     "body",
     [
-        b"<html>log in</html>", b"", b"[]", b"{}", b'{"config":1,"layers":[]}', b"\xff\xfe",
+        b"", b"[]", b"{}", b'{"config":1,"layers":[]}', b"\xff\xfe",
         b'{"layers":[{"digest":"sha256:../../x","size":1,"mediaType":"a"}]}', b"[" * 99999,
         b'{"layers":[{"digest":"' + OTHER.encode() + b'","size":"1","mediaType":"a"}]}',
         b'{"layers":[],"annotations":{"a":1}}',
@@ -270,6 +270,19 @@ def test_refuses_a_manifest_that_is_none(
     with pytest.raises(InvalidError, match=r"kano:1.4.0 is not (JSON|a manifest of OCI)") as raised:
         alone.manifest("kano", "1.4.0")
     assert raised.value.remedy
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_tells_a_portal_that_answers_with_its_own_page(
+    alone: Registry, faulty: FaultyServer, method: str
+) -> None:
+    faulty.faults = [
+        Fault("HEAD", "/blobs/"),
+        Fault(method, "/manifests/", headers={"Content-Type": "text/html"}, body=b"<html>"),
+    ]
+    with pytest.raises(FailedError, match="answered with a page for people to") as raised:
+        alone.manifest("kano", "1.4.0") if method == "GET" else push(alone)
+    assert "a proxy may want a login" in raised.value.remedy
 
 
 def test_refuses_other_bytes_than_the_digest_names(behind: Registry, before: FaultyServer) -> None:
