@@ -80,6 +80,11 @@ _DEPENDENCY = {
 _MAINTAINER = {"name": False, "email": False, "url": False}
 
 
+def is_name(text: str) -> bool:
+    """Whether a chart can be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
 def read(data: bytes, source: str) -> Metadata:
     """Return what a Chart.yaml says.
 
@@ -113,7 +118,7 @@ def _faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in ("name", "version"):
         if not document.get(key):
             yield f"it has no {key}", f"Add the line `{key}: …`."
-    if not _NAME.fullmatch(document.get("name", "")):
+    if not is_name(document.get("name", "")):
         remedy = "Use lower-case letters and digits, with single `-`, `.` or `_` between them."
         yield f"{document.get('name')!r:.100} can't be a chart's name", remedy
     if document.get("type") not in (None, "", "application", "library"):

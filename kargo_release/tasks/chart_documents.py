@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kargo_release.charts.desired import ChartRelease
-from kargo_release.charts.inventory import Chart, Version
 from kargo_release.console import table
 from kargo_release.errors import FailedError, KargoError
-from kargo_release.git.repository import short
 from kargo_release.plan import Found, Outcome, Row, State
 
 _PARTIAL = 1
@@ -18,8 +16,8 @@ def release_document(
     rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]
 ) -> dict[str, Any]:
     """Return the document of a release: every chart, and the first error."""
-    charts = [chart_document(row) for row in rows]
-    charts += [_broken(name, error) for name, error in errors.items()]
+    charts = [_chart_document(row) for row in rows]
+    charts += [broken_document(name, error) for name, error in errors.items()]
     first = _first_error(rows, errors)
     return {
         "charts": sorted(charts, key=lambda chart: str(chart["name"])),
@@ -55,8 +53,7 @@ def _first_error(
     return next(iter([*failed, *every]), None)
 
 
-def chart_document(row: Row[ChartRelease]) -> dict[str, Any]:
-    """Return one chart as it stands in every document: archive, destinations, error."""
+def _chart_document(row: Row[ChartRelease]) -> dict[str, Any]:
     release, archive = row.desired, row.desired.archive
     return {
         "name": release.name,
@@ -83,7 +80,8 @@ def _destination(row: Row[ChartRelease], name: str) -> dict[str, Any]:
     return {"reference": found.reference or None, **digest, "state": str(row.outcomes[name])}
 
 
-def _broken(name: str, error: KargoError | None) -> dict[str, Any]:
+def broken_document(name: str, error: KargoError | None) -> dict[str, Any]:
+    """Return a chart of which nothing but its name could be read."""
     return {
         "name": name,
         "version": None,
@@ -109,51 +107,3 @@ def _release_line(row: Row[ChartRelease], columns: Sequence[str]) -> list[str]:
     outcomes = [str(row.outcomes.get(name, "unknown")) for name in columns]
     where = row.error.message if row.error else row.found["registry"].reference
     return [row.desired.name, row.desired.version, *outcomes, where]
-
-
-def inventory_document(charts: Sequence[Chart]) -> dict[str, Any]:
-    """Return the document of ``list-charts``: every chart, and the first error."""
-    first = _first_error([], {chart.name: chart.error for chart in charts if chart.error})
-    return {"charts": [_listed(chart) for chart in charts], "error": first and first.document()}
-
-
-def _listed(chart: Chart) -> dict[str, Any]:
-    document = chart_document(chart.row) if chart.row else _broken(chart.name, chart.error)
-    last, begun = chart.last_release, chart.begun
-    return {
-        **document,
-        "last_release": last and {"version": last.version, "tag": last.ref, "commit": last.commit},
-        "begun": begun and {"version": begun.version, "commit": begun.commit},
-    }
-
-
-_WORDS = {Outcome.PLANNED: "-", Outcome.UNCHANGED: "out", Outcome.REFUSED: "differs"}
-
-
-def inventory_table(charts: Sequence[Chart]) -> str:
-    """Return the charts, what is out of each, and what was begun."""
-    header = ("chart", "version", "app", "registry", "backup", "tag", "last release", "begun")
-    return table(header, [_inventory_line(chart) for chart in charts])
-
-
-def _inventory_line(chart: Chart) -> list[str]:
-    history = [_version(chart.last_release), _version(chart.begun)]
-    if chart.row is None:
-        return [chart.name, "broken", "", "", "", "", *history]
-    row = chart.row
-    outcomes = [_word(row, name) for name in _ARCHIVES]
-    about = row.desired.metadata.app_version
-    return [chart.name, row.desired.version, about, *outcomes, *history]
-
-
-def _word(row: Row[ChartRelease], name: str) -> str:
-    if name not in row.outcomes:
-        return "none"
-    return _WORDS.get(row.outcomes[name], "") if name in row.found else "unknown"
-
-
-_ARCHIVES = ("registry", "backup", "tag")
-
-
-def _version(version: Version | None) -> str:
-    return f"{version.version} ({short(version.commit)})" if version else "-"

@@ -71,23 +71,27 @@ def package_chart(
     return Reply(text, {"charts": packages})
 
 
-@command()
-def list_charts() -> Reply:
-    """List the charts of HEAD: what is out of each, its last release, and what was begun.
+@command(
+    "[NAME...]",
+    current="Show only the versions that HEAD holds, which asks for less.",
+)
+def list_charts(names: tuple[str, ...], current: bool = False) -> Reply:
+    """List charts: every version that is out somewhere, what of it is missing, what differs.
 
-    Example: kargo-release list-charts --json
+    Without names, of versions that HEAD does not hold only those are rows that are not complete.
+
+    Example: kargo-release list-charts kano
     """
-    from kargo_release.charts.inventory import take_inventory
-    from kargo_release.tasks import chart_documents
+    from kargo_release.charts.inventory.taking import take_inventory
+    from kargo_release.tasks import inventory_documents
 
     with _progress() as progress:
-        charts = take_inventory(_project(), progress.waits)
-    errors = {chart.name: chart.error for chart in charts if chart.error}
-    _console_errors(errors)
+        charts = take_inventory(_project(), names, progress.waits, current_only=current)
+    _console_errors(inventory_documents.errors(charts))
     return Reply(
-        chart_documents.inventory_table(charts),
-        chart_documents.inventory_document(charts),
-        chart_documents.exit_code([], errors),
+        inventory_documents.inventory_table(charts, every_version=bool(names)),
+        inventory_documents.inventory_document(charts),
+        inventory_documents.inventory_exit_code(charts),
     )
 
 

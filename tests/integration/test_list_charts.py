@@ -9,7 +9,7 @@ def listed(sandbox: Sandbox, code: int = 0) -> dict[str, dict[str, object]]:
     assert ended.exit_code == code, ended.err
     assert ended.document["command"] == "list-charts"
     assert ended.document["ok"] is (code == 0)
-    return {chart["name"]: chart for chart in ended.document["charts"]}
+    return {chart["name"]: chart for chart in ended.document["charts"] if chart["current"]}
 
 
 def states(chart: dict[str, object]) -> dict[str, str]:
@@ -23,7 +23,7 @@ def test_lists_a_chart_that_was_never_released(platform: Sandbox) -> None:
 
     assert chart.keys() == {
         *("name", "version", "app_version", "commit", "archive", "destinations", "error"),
-        *("last_release", "begun"),
+        *("last_release", "begun", "current", "finish", "abandon"),
     }
     assert states(chart) == dict.fromkeys(("registry", "backup", "tag"), "planned")
     assert (chart["last_release"], chart["begun"], chart["error"]) == (None, None, None)

@@ -1,12 +1,18 @@
 """The registry as a destination: one repository for each chart, one tag for each version."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from kargo_release.charts.desired import ARCHIVE_MEDIA_TYPE, CONTENT_DIGEST, ChartRelease
 from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
 from kargo_release.errors import InvalidError, RefusedError
 from kargo_release.oci.artifact import Manifest, Store
+from kargo_release.oci.manifest import is_descriptor
 from kargo_release.plan import Answer, Found, Row, State, each, look_up
+
+
+class NoChartError(InvalidError):
+    """What the registry holds is no Helm chart."""
 
 
 class RegistryDestination:
@@ -37,14 +43,14 @@ class RegistryDestination:
         reference = self._store.reference(release.name, release.oci_tag)
         if manifest is None:
             raise InvalidError(f"{reference} is gone", "Run it again.")
-        return self._archive(release, _layer(manifest, reference))
+        return self._archive(release, archive_layer(manifest, reference)["digest"])
 
     def _find(self, release: ChartRelease) -> Found:
         reference = self._store.reference(release.name, release.oci_tag)
         manifest = self._store.manifest(release.name, release.oci_tag)
         if manifest is None:
             return Found(State.ABSENT, reference)
-        layer = _layer(manifest, reference)
+        layer = archive_layer(manifest, reference)["digest"]
         sha256 = layer.removeprefix("sha256:")
         content = manifest.annotations.get(CONTENT_DIGEST)
         if content is None and sha256 != release.archive.sha256:  # Helm or a script pushed it
@@ -72,17 +78,17 @@ class RegistryDestination:
         return Found(State.SAME, reference, digest=digest, sha256=release.archive.sha256)
 
 
-def _layer(manifest: Manifest, reference: str) -> str:
-    """Return the digest of the layer that is the chart's archive.
+def archive_layer(manifest: Manifest, reference: str) -> Mapping[str, Any]:
+    """Return the descriptor of the layer that is the chart's archive: digest and size in bytes.
 
     Raises:
-        InvalidError: The manifest is of something else.
+        NoChartError: The manifest is of something else.
     """
-    layers = manifest.document.get("layers") or []
-    for layer in layers:
-        if isinstance(layer, dict) and layer.get("mediaType") == ARCHIVE_MEDIA_TYPE:
-            return str(layer.get("digest"))
-    raise InvalidError(
+    layers = manifest.document.get("layers")
+    for layer in layers if isinstance(layers, list) else ():
+        if is_descriptor(layer) and layer["mediaType"] == ARCHIVE_MEDIA_TYPE:
+            return cast("Mapping[str, Any]", layer)
+    raise NoChartError(
         f"{reference} is no Helm chart",
         "Give charts a path of their own in the registry, apart from images.",
     )

@@ -10,7 +10,7 @@ from kargo_release.git.remote import Push, Remote, RemoteRefs
 from kargo_release.git.repository import Repository, short
 from kargo_release.plan import Answer, Found, Row, State
 
-_TRAILER = "Content-Digest"
+CONTENT_DIGEST, ARCHIVE_DIGEST = "Content-Digest", "Archive-Digest"
 # GitHub raises no event for tags when more than three are pushed at once.
 _TAGS_A_PUSH = 3
 
@@ -90,11 +90,7 @@ class TagDestination:
         """Return the content digest that an annotated tag of ours states."""
         if self._remote is not None and not self._repository.has(tag_object):
             self._remote.fetch([f"refs/tags/{name}"])
-        for line in self._repository.message(tag_object).splitlines():
-            key, _, value = line.partition(": ")
-            if key == _TRAILER:
-                return value.strip()
-        return None
+        return trailers(self._repository.message(tag_object)).get(CONTENT_DIGEST)
 
     def _attempt(self, rows: Sequence[Row[ChartRelease]]) -> Sequence[Answer]:
         """Return what ``_publish`` does; what fails is the answer for these rows alone."""
@@ -154,6 +150,13 @@ class TagDestination:
         )
 
 
+def trailers(message: str) -> dict[str, str]:
+    """Return what an annotated tag of ours states of the release; empty for anybody else's."""
+    pairs = (line.partition(": ") for line in message.splitlines())
+    known = (CONTENT_DIGEST, ARCHIVE_DIGEST)
+    return {key: value.strip() for key, _, value in pairs if key in known}
+
+
 def _message(row: Row[ChartRelease]) -> str:
     release = row.desired
     lines = [f"{release.title}", ""]
@@ -161,7 +164,7 @@ def _message(row: Row[ChartRelease]) -> str:
         registry = row.found["registry"]
         lines += [f"Reference: {registry.reference}", f"Digest: {registry.digest}"]
     lines += [
-        f"Archive-Digest: sha256:{release.archive.sha256}",
-        f"{_TRAILER}: {release.archive.content_digest}",
+        f"{ARCHIVE_DIGEST}: sha256:{release.archive.sha256}",
+        f"{CONTENT_DIGEST}: {release.archive.content_digest}",
     ]
     return "\n".join(lines) + "\n"

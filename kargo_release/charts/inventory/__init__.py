@@ -1,0 +1,1 @@
+"""What is out of each chart, version by version: known, compared, told."""

@@ -1,0 +1,63 @@
+"""Reads many objects of a clone in one run of Git.
+
+Format: git-cat-file(1), "BATCH OUTPUT".
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kargo_release.git.repository import Repository
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object: its name, whether it is a ``commit``, ``tag``, ``tree`` or ``blob``, its bytes."""
+
+    oid: str
+    kind: str
+    data: bytes
+
+
+def missing(repository: Repository, oids: Iterable[str]) -> set[str]:
+    """Return those of the objects that the clone does not hold."""
+    wanted = list(dict.fromkeys(oids))
+    output = _batch(repository, "--batch-check", wanted).decode(errors="replace")
+    return {
+        oid
+        for oid, line in zip(wanted, output.splitlines(), strict=True)
+        if line.endswith(" missing")
+    }
+
+
+def read(repository: Repository, names: Iterable[str]) -> dict[str, Object]:
+    """Return the objects by the names that they were asked for; what is not there is left out.
+
+    Args:
+        repository: The clone.
+        names: Each an object's name, or a commit and a path: ``1a2b3c:charts/kano/Chart.yaml``. One
+            with a line's end in it is passed over.
+    """
+    wanted = [name for name in dict.fromkeys(names) if "\n" not in name]
+    found = _parsed(_batch(repository, "--batch", wanted))
+    return {name: each for name, each in zip(wanted, found, strict=True) if each is not None}
+
+
+def _batch(repository: Repository, mode: str, names: list[str]) -> bytes:
+    if not names:
+        return b""
+    stdin = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
+    return repository.run(["cat-file", mode], stdin=stdin)
+
+
+def _parsed(output: bytes) -> Iterator[Object | None]:
+    position = 0
+    while position < len(output):
+        end = output.index(b"\n", position)
+        words = output[position:end].split(b" ")
+        position = end + 1
+        if words[-1] in (b"missing", b"ambiguous"):
+            yield None
+            continue
+        oid, kind, size = words[0].decode(), words[1].decode(), int(words[2])
+        yield Object(oid, kind, output[position : position + size])
+        position += size + 1
