@@ -9,7 +9,17 @@ from sandbox import Sandbox
 from servers import DockerRegistry, docker_registry
 from servers_s3 import ACCESS_KEY, SECRET_KEY, moto
 
-_SILENCED = ("KARGO_RELEASE_", "AWS_", "HELM_", "DOCKER_", "GIT_", "GITHUB_", "XDG_", "INVOKE_")
+_SILENCED = (
+    "KARGO_RELEASE_",
+    "AWS_",
+    "HELM_",
+    "DOCKER_",
+    "GIT_",
+    "GITHUB_",
+    "XDG_",
+    "INVOKE_",
+    "RCLONE_",
+)
 _ALSO_SILENCED = (
     "CI",
     "SOURCE_DATE_EPOCH",
