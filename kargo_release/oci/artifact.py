@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CREATED = "org.opencontainers.image.created"
+# The latter is Docker's own (distribution/distribution manifest/schema2/manifest.go).
+_IMAGE_CONFIGS = frozenset(
+    {
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+    }
+)
 _PIECE = 1 << 18
 
 
@@ -156,6 +163,13 @@ class Manifest:
     def annotations(self) -> Mapping[str, str]:
         """The manifest's annotations; empty when there are none."""
         return self.document.get("annotations") or {}
+
+    @property
+    def holds_image(self) -> bool:
+        """Whether this is a container image, or an index of images for several platforms."""
+        config = self.document.get("config")
+        kind = config.get("mediaType") if isinstance(config, dict) else None
+        return kind in _IMAGE_CONFIGS or isinstance(self.document.get("manifests"), list)
 
 
 class Store(Protocol):

@@ -174,12 +174,12 @@ def _from_helpers(
     helpers = {_plain(key): name for key, name in (config.get("credHelpers") or {}).items()}
     for key in keys:
         named = helpers.get(_plain(key)) or config.get("credsStore")
-        if named and (login := _ask(str(named), key, environ)):
+        if named and (login := _ask(str(named), key, key == keys[-1], environ)):
             return login
     return None
 
 
-def _ask(helper: str, key: str, environ: Mapping[str, str]) -> Login | None:
+def _ask(helper: str, key: str, is_host: bool, environ: Mapping[str, str]) -> Login | None:
     if not _HELPER.fullmatch(helper):
         raise InvalidError(
             f"{helper[:80]!r} cannot be the name of a credential helper",
@@ -189,7 +189,8 @@ def _ask(helper: str, key: str, environ: Mapping[str, str]) -> Login | None:
     try:
         answer = run(program, input=key.encode(), timeout=_HELPER_SECONDS, env=dict(environ))
     except ProgramError as error:
-        if _NOT_FOUND in error.output:
+        # Docker asks for hosts only, so that some helpers fail at a path instead of finding none.
+        if _NOT_FOUND in error.output or not is_host:
             return None
         raise
     return _answered(program[0], answer)

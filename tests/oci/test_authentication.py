@@ -172,6 +172,98 @@ def test_asks_for_a_new_token_when_one_is_refused(
     assert len(tokens.asked) == 2
 
 
+@pytest.mark.parametrize("header", ['Basic realm="harbor"', "", "Digest realm=x"])
+def test_asks_for_a_new_token_though_the_registry_does_not_say_so(
+    bearer: Guarded, open_registry: OpenRegistry, header: str
+) -> None:
+    server, tokens = bearer
+    registry = open_registry(server.url, RIGHT)
+    push(registry)
+    server.faults = [Fault("HEAD", "/", 401, {"WWW-Authenticate": header}, times=1)]
+    assert push(registry) == artifact().manifest.digest
+    assert len(tokens.asked) == 2
+    assert {each.authorization[:6] for each in server.seen} == {"", "Bearer"}
+
+
+@pytest.mark.parametrize(
+    "told", [{"expires_in": 3600}, {}, {"expires_in": 0}], ids=["lies", "says nothing", "says none"]
+)
+def test_asks_for_a_new_token_when_one_ends_in_the_middle_of_a_run(
+    bearer: Guarded, open_registry: OpenRegistry, told: dict[str, object]
+) -> None:
+    server, tokens = bearer
+    # Docker's registry takes a token for a minute longer than it says (token.go, leeway).
+    tokens.expires_in, tokens.told = -59, told
+    registry = open_registry(server.url, RIGHT)
+    push(registry)
+    while all(each.status != 401 or not each.authorization for each in server.seen):
+        assert registry.tags("kano") == ["1.4.0"]
+        time.sleep(0.1)
+    registry.push("kano", "1.5.0", artifact(b"other"), replace=False)
+    assert registry.tags("kano") == ["1.4.0", "1.5.0"]
+    assert len(tokens.asked) > 2
+
+
+def test_keeps_tokens_to_pull_apart_from_those_to_push(
+    bearer: Guarded, open_registry: OpenRegistry
+) -> None:
+    server, tokens = bearer
+    registry = open_registry(server.url, RIGHT)
+    for _ in range(2):
+        push(registry)
+        registry.tags("kano")
+        registry.manifest("kano", "1.4.0")
+    assert [each["scope"] for each in tokens.asked] == [
+        "repository:team/helm/kano:pull,push",
+        "repository:team/helm/kano:pull",
+    ]
+
+
+def test_tells_a_login_without_the_right_to_push(
+    bearer: Guarded, open_registry: OpenRegistry
+) -> None:
+    server, tokens = bearer
+    tokens.allowed = frozenset({"pull"})
+    with pytest.raises(RefusedError) as raised:
+        push(open_registry(server.url, RIGHT))
+    message = f"registry {server.host} does not let the login push to team/helm/kano (401)"
+    assert raised.value.message.startswith(message)
+    assert raised.value.remedy == (
+        "Give the login the right to push to team/helm/kano (for a robot of Harbor: Push "
+        "Repository), or log in as another; this one comes from "
+        "KARGO_RELEASE_REGISTRY_USERNAME and KARGO_RELEASE_REGISTRY_PASSWORD"
+    )
+    assert bodies(server) == []
+
+
+def test_asks_for_one_token_where_none_helps(bearer: Guarded, open_registry: OpenRegistry) -> None:
+    server, tokens = bearer
+    challenge = f'Bearer realm="{tokens.url}",service="kargo-test-registry"'
+    server.faults = [Fault("HEAD", "/", 401, {"WWW-Authenticate": challenge})]
+    with pytest.raises(RefusedError):
+        push(open_registry(server.url, RIGHT))
+    assert len(tokens.asked) == 1
+
+
+ROBOT = "robot$kalisio+releaser"
+AS_ROBOT = {
+    "KARGO_RELEASE_REGISTRY_USERNAME": ROBOT,
+    "KARGO_RELEASE_REGISTRY_PASSWORD": "s3cret:/+$",
+}
+
+
+def test_pushes_as_a_robot_with_a_password(tmp_path: Path, open_registry: OpenRegistry) -> None:
+    with docker_registry(tmp_path / "registry", htpasswd={ROBOT: "s3cret:/+$"}) as registry:
+        assert push(open_registry(registry.url, AS_ROBOT)) == artifact().manifest.digest
+
+
+def test_pushes_as_a_robot_with_a_token(bearer: Guarded, open_registry: OpenRegistry) -> None:
+    server, tokens = bearer
+    tokens.users = {ROBOT: "s3cret:/+$"}
+    assert push(open_registry(server.url, AS_ROBOT)) == artifact().manifest.digest
+    assert tokens.asked[0]["user"] == ROBOT
+
+
 def test_uses_an_identity_token(
     bearer: Guarded, open_registry: OpenRegistry, tmp_path: Path
 ) -> None:

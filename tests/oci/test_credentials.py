@@ -104,6 +104,35 @@ def test_reads_the_password_from_a_file(home: Home, tmp_path: Path) -> None:
     assert f"cannot be read: {secret}" in error_of(home, UsageError, environ)
 
 
+@pytest.mark.parametrize("name", ["robot$kalisio+releaser", "robot_kalisio+ci", "a@b.example"])
+def test_takes_the_names_of_robots_from_everywhere(home: Home, name: str) -> None:
+    environ = {
+        "KARGO_RELEASE_REGISTRY_USERNAME": name,
+        "KARGO_RELEASE_REGISTRY_PASSWORD": "s3cret:/+$",
+    }
+    assert home.login(environ) == Login(name, "s3cret:/+$")
+    home.write(home.docker, {"auths": {HOST: entry(name, "s3cret:/+$")}})
+    assert home.login() == Login(name, "s3cret:/+$")
+    home.helper("store", f"""printf '%s' '{{"Username":"{name}","Secret":"s3cret:/+$"}}'""")
+    home.write(home.helm, {"credsStore": "store"})
+    assert home.login() == Login(name, "s3cret:/+$")
+
+
+def test_tells_where_a_login_comes_from(home: Home, tmp_path: Path) -> None:
+    home.write(home.docker, {"auths": {HOST: entry("ada", "s")}})
+    secret = tmp_path / "secret"
+    secret.write_text("s")
+    environ = {
+        "KARGO_RELEASE_REGISTRY_USERNAME": "ada",
+        "KARGO_RELEASE_REGISTRY_PASSWORD_FILE": str(secret),
+    }
+    logins = [home.login(environ), home.login()]
+    assert [login.source for login in logins if login] == [
+        "KARGO_RELEASE_REGISTRY_USERNAME and KARGO_RELEASE_REGISTRY_PASSWORD_FILE",
+        str(home.docker),
+    ]
+
+
 @pytest.mark.parametrize("half", ["USERNAME", "PASSWORD"])
 def test_refuses_half_a_login(home: Home, half: str) -> None:
     error = error_of(home, UsageError, {f"KARGO_RELEASE_REGISTRY_{half}": "a-secret"})
@@ -197,6 +226,20 @@ def test_goes_on_when_a_helper_has_no_credentials(home: Home) -> None:
     home.write(home.helm, {"credsStore": "store"})
     home.write(home.docker, {"credsStore": "store", "auths": {HOST: entry("file", "f")}})
     assert home.login() == Login("file", "f")
+
+
+def test_asks_for_the_host_though_a_helper_fails_at_a_path(home: Home) -> None:
+    only_hosts = 'read host; case "$host" in */*) echo no host >&2; exit 1;; esac'
+    home.helper("store", f"""{only_hosts}; printf '{{"Username":"%s","Secret":"s"}}' "$host" """)
+    home.write(home.docker, {"credsStore": "store"})
+    assert home.login(path="kalisio/helm") == Login(HOST, "s")
+
+
+def test_asks_a_helper_for_the_longest_path_first(home: Home) -> None:
+    home.helper("store", ANSWER)
+    home.write(home.docker, {"credHelpers": {f"{HOST}/kalisio": "store"}})
+    assert home.login(path="kalisio/helm") == Login(f"{HOST}/kalisio", "s")
+    assert home.login(path="other") is None
 
 
 def test_stops_when_a_helper_fails(home: Home) -> None:
