@@ -1,7 +1,6 @@
 """Starts the S3 servers of the tests, on free loopback ports, and stops them by process id."""
 
 import http.client
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from parts import need
+from real_rclone import rclone_program
 
 ACCESS_KEY, SECRET_KEY = "releaser", "a-secret-of-the-tests"
 
@@ -47,8 +46,7 @@ def rclone(folder: Path) -> Iterator[str]:
     port = free_port()
     command = ["serve", "s3", "--addr", f"127.0.0.1:{port}", "--config", "/dev/null"]
     keys = ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
-    program = shutil.which("rclone", path=str(_SCRIPTS)) or need("rclone")
-    with _running([program, *command, *keys, str(folder)], port):
+    with _running([rclone_program(), *command, *keys, str(folder)], port):
         yield f"http://127.0.0.1:{port}"
 
 

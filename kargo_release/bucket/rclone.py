@@ -81,6 +81,10 @@ def _unusable(config: RcloneConfig, remote: str, kind: str) -> UsageError:
             f"the rclone remote {remote} is of the type {kind}, not s3 or an alias of s3",
             "Give a bucket or a folder as `backup`, or a remote of the type s3.",
         )
+    if remote in config.sections:
+        return UsageError(
+            f"the rclone remote {remote} has no type", "Make it anew with `rclone config`."
+        )
     place = config.file or "rclone's configuration, of which there is no file"
     return UsageError(
         f"there is no remote {remote} in {place}",

@@ -140,13 +140,20 @@ def _sections(text: str, file: Path) -> dict[str, dict[str, str]]:
 
 def _pair(line: str, place: str) -> tuple[str, str]:
     found = re.match(r"([^=:]+)[=:](.*)", line)
-    if found is None:
+    value = _unquoted(found[2].strip()) if found else None
+    if found is None or value is None:
         # The line may be part of a secret.
         raise InvalidError(f"{place} is neither a section nor a key with a value", "Correct it.")
-    value = found[2].strip()
-    quote = next((each for each in _QUOTES if value.startswith(each)), "")
-    end = value.rfind(quote) if quote else 0
-    return found[1].strip(), value[len(quote) : end] if end >= len(quote) > 0 else value
+    return found[1].strip(), value
+
+
+def _unquoted(value: str) -> str | None:
+    """Return the value without the quotes that keep its spaces; None when they do not end."""
+    for quote in _QUOTES:
+        if value.startswith(quote) and len(value) >= 2 * len(quote):
+            end = value.rfind(quote, len(quote))
+            return value[len(quote) : end] if end > 0 else None
+    return value
 
 
 def _encrypted(file: Path) -> UsageError:
