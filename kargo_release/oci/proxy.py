@@ -5,6 +5,7 @@ Source: the variables of curl and of Go (golang.org/x/net ``http/httpproxy``), w
 
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import (  # type: ignore[attr-defined]  # absent from the stubs only
     proxy_bypass_environment,
@@ -19,7 +20,9 @@ from kargo_release.oci.hosts import is_loopback
 from kargo_release.oci.trust import trust
 
 
-def proxy_manager(target: str, environ: Mapping[str, str], **pool: object) -> ProxyManager | None:
+def proxied(
+    target: str, environ: Mapping[str, str], pool: Mapping[str, Any]
+) -> ProxyManager | None:
     """Return the way through the proxy to a host; None where the way leads there directly.
 
     ``HTTPS_PROXY`` or ``HTTP_PROXY``, by the scheme of the target, names the proxy; the same names
@@ -29,7 +32,7 @@ def proxy_manager(target: str, environ: Mapping[str, str], **pool: object) -> Pr
     Args:
         target: ``scheme://host:port`` of what is to be reached.
         environ: The environment.
-        pool: What urllib3 is told besides.
+        pool: What urllib3 is to know of the connections.
 
     Raises:
         UsageError: The variable holds no address of a proxy.
@@ -50,7 +53,7 @@ def proxy_manager(target: str, environ: Mapping[str, str], **pool: object) -> Pr
         ) from None
 
 
-def _manager(proxy: str, environ: Mapping[str, str], pool: Mapping[str, object]) -> ProxyManager:
+def _manager(proxy: str, environ: Mapping[str, str], pool: Mapping[str, Any]) -> ProxyManager:
     parts = urlsplit(proxy)
     if not parts.hostname:
         raise ValueError

@@ -5,6 +5,7 @@ It stands on urllib3, as requests does: preparing a request costs requests more 
 
 import threading
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, ProxyManager, Timeout
@@ -16,7 +17,7 @@ from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.connection import pool_classes
 from kargo_release.oci.faults import broken_connection
 from kargo_release.oci.hosts import origin
-from kargo_release.oci.proxy import proxy_manager
+from kargo_release.oci.proxy import proxied
 from kargo_release.oci.refusals import unwell
 from kargo_release.oci.retry import TimeLimits, TransientError, retry_after
 from kargo_release.oci.trust import trust
@@ -126,10 +127,11 @@ class Session:
 
     def _connect(self, target: str) -> HTTPConnectionPool | ProxyManager:
         context = trust(self._environ) if target.startswith("https:") else None
-        proxied = proxy_manager(target, self._environ, maxsize=self._jobs, ssl_context=context)
-        manager = proxied or PoolManager(maxsize=self._jobs, ssl_context=context)
+        pool: dict[str, Any] = {"maxsize": self._jobs, "ssl_context": context}
+        proxy = proxied(target, self._environ, pool)
+        manager = proxy or PoolManager(**pool)
         manager.pool_classes_by_scheme = pool_classes(self.limits)
-        return proxied or manager.connection_from_url(target)
+        return proxy or manager.connection_from_url(target)
 
     def _read(self, response: BaseHTTPResponse, call: Call, url: str) -> Answer:
         limit = max(call.limit, _LONGEST_ERROR) if response.status >= _ERRORS else call.limit
