@@ -1,67 +1,18 @@
-import functools
-import io
-import json
-import subprocess
-import sys
-import tarfile
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from hashlib import sha256
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
 import yaml
-from servers_s3 import ACCESS_KEY, SECRET_KEY, moto
+from indexes import BY_HELM, LATER, NOW, entry
 
-from kargo_release.bucket.folder import FolderStore
-from kargo_release.bucket.s3 import S3Store
-from kargo_release.bucket.s3_access import Access
-from kargo_release.bucket.store import LostRaceError, ObjectStore, Stored
 from kargo_release.charts import index
-from kargo_release.charts.index import EMPTY, Entry, Index, merge, read, render
-from kargo_release.charts.index_store import CONTENT_TYPE, update
-from kargo_release.errors import FailedError, InvalidError
-
-NOW = "2026-11-21T10:00:00Z"
-LATER = "2026-11-22T10:00:00Z"
-
-
-def entry(version: str, name: str = "kano", created: str = NOW, **more: Any) -> Entry:
-    return Entry({"apiVersion": "v2", "name": name, "version": version, **more}, "0" * 64, created)
+from kargo_release.charts.index import EMPTY, Index, merge, read, render
+from kargo_release.errors import InvalidError
 
 
 def with_versions(*versions: str) -> Index:
     return merge(EMPTY, [entry(each) for each in versions], NOW)
-
-
-# As `helm repo index` of Helm 4.2.3 writes it, with what other programs add.
-BY_HELM = b"""\
-annotations:
-  owner: "007"
-apiVersion: v1
-entries:
-  k2:
-  - apiVersion: v2
-    appVersion: 1.10
-    created: 2026-01-31T12:00:00.123456789+01:00
-    dependencies:
-    - enabled: true
-      name: kargo
-      repository: ""
-    deprecated: true
-    digest: 1234567890123456789012345678901234567890123456789012345678901234
-    name: k2
-    urls:
-    - https://charts.example.com/k2-0.1.0.tgz
-    version: 0.1.0
-generated: "2026-01-31T12:00:00Z"
-serverInfo:
-  contextPath: ~
-"""
 
 
 def test_reads_what_helm_wrote_and_changes_no_text() -> None:
@@ -282,156 +233,3 @@ def test_drops_nulls_as_helm_does() -> None:
 def test_reads_text_with_a_byte_order_mark() -> None:
     assert read(b"\xef\xbb\xbf" + render(EMPTY)) == EMPTY
     assert read(b"\xef\xbb\xbf" + BY_HELM) == read(BY_HELM)
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with moto() as endpoint:
-        yield endpoint
-
-
-OpenStore = Callable[[], ObjectStore]
-
-
-@pytest.fixture(params=["s3", "folder"])
-def open_store(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> OpenStore:
-    """Return what opens the same new store each time, as each of several programs would."""
-    if request.param == "folder":
-        return lambda: FolderStore(tmp_path / "backup")
-    endpoint: str = request.getfixturevalue("endpoint")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    bucket = f"bucket-{sha256(str(tmp_path).encode()).hexdigest()[:12]}"
-    session = botocore.session.get_session()
-    client: Any = session.create_client("s3", region_name="us-east-1", endpoint_url=endpoint)
-    client.create_bucket(Bucket=bucket)
-    access = Access(endpoint=endpoint)
-    return lambda: S3Store(f"s3://{bucket}/helm", access, single_writer=False, jobs=16)
-
-
-def held(store: ObjectStore) -> tuple[bytes, Stored]:
-    found = store.get(index.KEY, index.LIMIT)
-    assert found is not None
-    return found
-
-
-def test_creates_the_index_and_adds_to_it(open_store: OpenStore) -> None:
-    store = open_store()
-    first = update(store, [entry("1.0.0")], NOW)
-    assert read(held(store)[0]) == first
-    second = update(store, [entry("1.1.0"), entry("1.0.0", name="k2")], LATER)
-    assert read(held(store)[0]) == second
-    assert (second.versions("kano"), second.versions("k2")) == (["1.1.0", "1.0.0"], ["1.0.0"])
-
-
-def test_writes_nothing_when_nothing_changed(open_store: OpenStore) -> None:
-    store = open_store()
-    assert update(store, [], NOW) == EMPTY
-    assert store.head(index.KEY) is None
-    update(store, [entry("1.0.0")], NOW)
-    before = held(store)
-    assert update(store, [entry("1.0.0", created=LATER)], LATER) == read(before[0])
-    assert held(store) == before
-
-
-@pytest.mark.parametrize("junk", [b"", b"<html>", b"apiVersion: v1\nentries: ["])
-def test_leaves_an_unreadable_index_as_it_is(open_store: OpenStore, junk: bytes) -> None:
-    store = open_store()
-    store.put(index.KEY, junk, if_match=None, content_type=CONTENT_TYPE)
-    with pytest.raises(InvalidError) as caught:
-        update(store, [entry("1.0.0")], NOW)
-    assert store.location(index.KEY) in caught.value.message
-    assert held(store)[0] == junk
-
-
-def test_loses_nothing_of_sixteen_writers_at_once(open_store: OpenStore) -> None:
-    store, start = open_store(), threading.Barrier(16)
-
-    def release(number: int) -> None:
-        start.wait()
-        update(store, [entry(f"1.{number}.0"), entry("1.0.0", name=f"chart-{number}")], NOW)
-
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(release, range(16)))
-    found = read(held(store)[0])
-    assert found.versions("kano") == [f"1.{number}.0" for number in range(15, -1, -1)]
-    assert all(found.versions(f"chart-{number}") == ["1.0.0"] for number in range(16))
-
-
-def test_gives_up_when_it_never_gets_through(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def lose(*_: object, **__: object) -> None:
-        raise LostRaceError(index.KEY)
-
-    monkeypatch.setattr(FolderStore, "put", lose)
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    with pytest.raises(FailedError, match="was changed by others at each of 40 tries") as caught:
-        update(FolderStore(tmp_path), [entry("1.0.0")], NOW)
-    assert "Run it again" in caught.value.remedy
-
-
-def archive(metadata: Mapping[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    text = json.dumps(metadata).encode()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        member = tarfile.TarInfo(f"{metadata['name']}/Chart.yaml")
-        member.size = len(text)
-        tar.addfile(member, io.BytesIO(text))
-    return buffer.getvalue()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    folder = tmp_path / "served"
-    folder.mkdir()
-    handler = functools.partial(Quiet, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-
-
-PULL = """
-import sys, helm_python
-name, version, url, folder = sys.argv[1:]
-helm_python.pull(name, repo_url=url, version=version, destination=folder)
-"""
-
-
-@pytest.mark.parametrize("version", ["1.0.0", "1.1.0-rc.1", "1.0.0+build.5"])
-def test_lets_helm_pull_from_a_served_folder(
-    served: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
-) -> None:
-    pytest.importorskip("helm_python")
-    folder, url = served
-    store = FolderStore(folder)
-    store.put(index.KEY, BY_HELM, if_match=None, content_type=CONTENT_TYPE)
-    archives = {}
-    for each in ("1.0.0", "1.1.0-rc.1", "1.0.0+build.5"):
-        metadata = entry(each, description="é 😀", appVersion="1.10").metadata
-        archives[each] = archive(metadata)
-        store.put(
-            f"kano-{each}.tgz", archives[each], if_match=None, content_type="application/gzip"
-        )
-        ours = Entry(metadata, sha256(archives[each]).hexdigest(), NOW)
-        update(store, [ours], NOW)
-    for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    for name in ("HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    pulled = tmp_path / "pulled"
-    pulled.mkdir()
-    subprocess.run(
-        [sys.executable, "-c", PULL, "kano", version, url, str(pulled)], check=True, timeout=60
-    )
-    (found,) = pulled.iterdir()
-    assert found.read_bytes() == archives[version]
