@@ -29,27 +29,30 @@ def talking(talk: Talk) -> Iterator[str]:
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.05)
-        talks = [threading.Thread(target=_accept, args=(server, talk, ended), daemon=True)]
-        talks[0].start()
+        thread = threading.Thread(target=_accept, args=(server, talk, ended), daemon=True)
+        thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}"
         ended.set()
-        talks[0].join()
+        thread.join()
 
 
 def _accept(server: socket.socket, talk: Talk, ended: threading.Event) -> None:
-    threads: list[threading.Thread] = []
+    talks: list[tuple[socket.socket, threading.Thread]] = []
     while not ended.is_set():
         with contextlib.suppress(TimeoutError):
             connection, _ = server.accept()
-            connection.settimeout(10)
-            threads.append(threading.Thread(target=_talk, args=(connection, talk, ended)))
-            threads[-1].start()
-    for thread in threads:
+            thread = threading.Thread(target=_talk, args=(connection, talk, ended))
+            thread.start()
+            talks.append((connection, thread))
+    for connection, thread in talks:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
         thread.join()
 
 
 def _talk(connection: socket.socket, talk: Talk, ended: threading.Event) -> None:
     with connection, contextlib.suppress(OSError):
+        connection.settimeout(10)
         talk(connection, ended)
 
 
