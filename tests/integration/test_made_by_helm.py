@@ -113,21 +113,36 @@ def test_refuses_what_helm_pushed_of_other_content(platform: Sandbox, tmp_path: 
     assert archives_in_bucket(platform) == {}
 
 
-def test_tells_what_is_no_chart(platform: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("config_type", "held"),
+    [
+        ("application/vnd.oci.empty.v1+json", "something else than a Helm chart"),
+        ("application/vnd.oci.image.config.v1+json", "a container image and no Helm chart"),
+        ("application/vnd.docker.container.image.v1+json", "a container image and no Helm chart"),
+    ],
+)
+@pytest.mark.parametrize("command", ["release-chart", "release-dev-chart"])
+def test_tells_what_is_no_chart(
+    platform: Sandbox, command: str, config_type: str, held: str
+) -> None:
     host, _, path = platform.registry.partition("/")
     base = f"http://{host}/v2/{path}/kano"
     start = requests.post(f"{base}/blobs/uploads/", timeout=30).headers["Location"]
     digest = f"sha256:{hashlib.sha256(b'{}').hexdigest()}"
     requests.put(start, params={"digest": digest}, data=b"{}", timeout=30).raise_for_status()
     kind = "application/vnd.oci.image.manifest.v1+json"
-    config = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest, "size": 2}
+    config = {"mediaType": config_type, "digest": digest, "size": 2}
     document = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": [config]}
     headers = {"Content-Type": kind}
-    url = f"{base}/manifests/1.0.0"
+    tag = "1.0.0" if command == "release-chart" else "0.0.0-dev"
+    url = f"{base}/manifests/{tag}"
     requests.put(url, json=document, headers=headers, timeout=30).raise_for_status()
 
-    ended = platform.run("release-chart", "kano", "--json")
+    ended = platform.run(command, "kano", "--json")
 
-    assert ended.exit_code == 2
-    assert ended.tells("kano:1.0.0 is no Helm chart", "a path of their own")
+    error = ended.document["error"] or ended.chart["error"]
+    assert (ended.exit_code, error["kind"]) == (3, "refused")
+    assert f"kano:{tag} holds {held}" in error["message"]
+    assert "a path of their own" in error["remedy"]
+    assert requests.get(url, headers={"Accept": kind}, timeout=30).json() == document
     assert platform.remote_refs().keys() == {"refs/heads/main"}

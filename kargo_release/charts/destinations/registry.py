@@ -11,7 +11,7 @@ from kargo_release.oci.manifest import is_descriptor
 from kargo_release.plan import Answer, Found, Row, State, each, look_up
 
 
-class NoChartError(InvalidError):
+class NoChartError(RefusedError):
     """What the registry holds is no Helm chart."""
 
 
@@ -88,7 +88,8 @@ def archive_layer(manifest: Manifest, reference: str) -> Mapping[str, Any]:
     for layer in layers if isinstance(layers, list) else ():
         if is_descriptor(layer) and layer["mediaType"] == ARCHIVE_MEDIA_TYPE:
             return cast("Mapping[str, Any]", layer)
+    held = "a container image and no" if manifest.holds_image else "something else than a"
     raise NoChartError(
-        f"{reference} is no Helm chart",
+        f"{reference} holds {held} Helm chart",
         "Give charts a path of their own in the registry, apart from images.",
     )
