@@ -7,27 +7,14 @@ from pathlib import Path
 import pytest
 from sandbox import Sandbox
 from servers import DockerRegistry, docker_registry
-from servers_s3 import ACCESS_KEY, SECRET_KEY, moto
+from servers_s3 import moto
+from surroundings import given, silenced
 
-_SILENCED = (
-    "KARGO_RELEASE_",
-    "AWS_",
-    "HELM_",
-    "DOCKER_",
-    "GIT_",
-    "GITHUB_",
-    "XDG_",
-    "INVOKE_",
-    "RCLONE_",
-)
-_ALSO_SILENCED = (
-    "CI",
-    "SOURCE_DATE_EPOCH",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "http_proxy",
-    "https_proxy",
-)
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-faults", action="store_true", help="write the tables of docs/faults.md anew"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -35,14 +22,10 @@ def _tell_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Give each test a home of its own, and an environment without anybody's settings."""
-    for name in list(os.environ):
-        if name.startswith(_SILENCED) or name in _ALSO_SILENCED:
-            monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in silenced(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in given(tmp_path_factory.mktemp("home")).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
