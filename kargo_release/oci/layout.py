@@ -225,7 +225,17 @@ def _store(layout: Path, blob: Content) -> None:
     except InvalidError:
         is_there = False
     if not is_there:
-        _write(layout, path, blob.pieces())
+        _write(layout, path, _checked(blob))
+
+
+def _checked(blob: Content) -> Iterator[bytes]:
+    """Yield the blob's bytes; at their end it is known whether they are those of its digest."""
+    seen = sha256()
+    for piece in blob.pieces():
+        seen.update(piece)
+        yield piece
+    if f"sha256:{seen.hexdigest()}" != blob.digest:
+        raise InvalidError(f"the file of {blob.digest} changed while it was read", "Run it again.")
 
 
 def _write(layout: Path, path: Path, pieces: Iterable[bytes]) -> None:
