@@ -34,8 +34,8 @@ class BackupDestination:
     def find(self, desired: Sequence[ChartRelease]) -> Sequence[Answer]:
         """Return what the backup holds of each release: one request, and one for each release.
 
-        A development version is asked for only where the index has another content of it: an
-        archive that is not in the index is met when it is to be written.
+        A development version is asked for only where the index has one: an archive that is not in
+        the index is met when it is to be written.
         """
         listed = self.listed()
         return look_up(lambda release: self._find(release, listed), desired, self._jobs)
@@ -98,7 +98,9 @@ class BackupDestination:
         key, place = release.archive.file_name, self._place(release)
         entry = listed.entry(release.name, release.version) or {}
         ours = release.archive.sha256
-        if entry.get("digest") == ours and (release.is_dev or self._is_stored(release)):
+        # Of two who replace a development version at once, one's archive may be out beside the
+        # other's entry: the index alone proves nothing.
+        if entry.get("digest") == ours and self._is_stored(release):
             return Found(State.SAME, place, sha256=ours)
         if release.is_dev and not entry:
             return Found(State.ABSENT, place)
