@@ -3,11 +3,20 @@
 import gzip
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 _PACKAGE = """
 import sys, helm_python
 print(helm_python.package(sys.argv[1], destination=sys.argv[2]))
+"""
+_PACKAGE_ALL = """
+import sys, helm_python
+for folder in sys.argv[2:]:
+    print(helm_python.package(folder, destination=sys.argv[1]))
 """
 _UPDATE = """
 import sys, helm_python
@@ -15,13 +24,25 @@ helm_python.dependency_update(sys.argv[1])
 """
 _PUSH = """
 import sys, helm_python
-helm_python.push(sys.argv[1], sys.argv[2], plain_http=True)
+for archive in sys.argv[2:]:
+    helm_python.push(archive, sys.argv[1], plain_http=True)
+"""
+_INDEX = """
+import sys, helm_python
+folder, url, merge = sys.argv[1:]
+helm_python.repo_index_generate(folder, base_url=url or None, merge=merge or None)
 """
 
 
 def package(folder: Path, destination: Path) -> Path:
     """Pack the chart in ``folder`` and return the archive."""
     return Path(_run(_PACKAGE, str(folder), str(destination)).splitlines()[-1])
+
+
+def package_all(folders: Sequence[Path], destination: Path) -> list[Path]:
+    """Pack several charts and return the archives in their order."""
+    told = _run(_PACKAGE_ALL, str(destination), *map(str, folders)).splitlines()
+    return list(map(Path, told[-len(folders) :]))
 
 
 def update_dependencies(folder: Path) -> None:
@@ -31,7 +52,18 @@ def update_dependencies(folder: Path) -> None:
 
 def push(archive: Path, remote: str) -> None:
     """Push an archive below ``remote``, such as ``oci://127.0.0.1:5000/team``, without TLS."""
-    _run(_PUSH, str(archive), remote)
+    push_all([archive], remote)
+
+
+def push_all(archives: Sequence[Path], remote: str) -> None:
+    """Push several archives."""
+    _run(_PUSH, remote, *map(str, archives))
+
+
+def index(folder: Path, url: str = "", merge: Path | None = None) -> Path:
+    """Write index.yaml for the archives of a folder, as ``helm repo index``, and return it."""
+    _run(_INDEX, str(folder), url, str(merge or ""))
+    return folder / "index.yaml"
 
 
 def timeless(tgz: bytes) -> list[tuple[bytes, bytes]]:

@@ -156,7 +156,7 @@ def _word(standing: Standing, name: str) -> str:
     found = standing.found.get(name)
     if found is None:
         return "unreadable" if isinstance(standing.error, InvalidError) else "unknown"
-    if standing.outcomes[name] is Outcome.PLANNED and found.state is State.PARTIAL:
+    if standing.outcomes[name] is Outcome.PLANNED and found.note:
         return found.note
     return _WORDS[standing.outcomes[name]]
 

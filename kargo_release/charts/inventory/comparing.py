@@ -14,9 +14,9 @@ from kargo_release.charts.likeness import are_alike
 from kargo_release.errors import KargoError
 from kargo_release.plan import Answer, Found, State
 
-_NOT_INDEXED = "not in index.yaml"
-_NO_ARCHIVE = "in index.yaml, but the archive is not there"
-_OTHER_DIGEST = "index.yaml has another digest"
+_NOT_INDEXED = "not yet in index.yaml"
+_NO_ARCHIVE = "only in index.yaml"
+_OTHER_DIGEST = "other digest in index.yaml"
 
 LookedUp = Copy | KargoError | None
 

@@ -21,6 +21,17 @@ _REFS_A_FETCH = 1000  # their names must fit on one command line
 
 
 @dataclass(frozen=True)
+class Told:
+    """What is known of a content; each empty where it is not."""
+
+    digest: str
+    app_version: str
+
+
+NOTHING = Told("", "")
+
+
+@dataclass(frozen=True)
 class Content:
     """What a version is to hold.
 
@@ -53,10 +64,17 @@ class Content:
         return self.declared or self.archive.content_digest
 
     @property
-    def told_digest(self) -> str:
-        """The content digest where it is known without reading anything more; else empty."""
+    def told(self) -> Told:
+        """What is known without reading anything more."""
         archive: ChartArchive | None = self.__dict__.get("archive")
-        return self.declared or (archive.content_digest if archive else "")
+        if archive is None:
+            return Told(self.declared, "")
+        return Told(self.declared or archive.content_digest, _app_version(archive))
+
+
+def _app_version(archive: ChartArchive) -> str:
+    data = next(file.data for file in archive.files if file.path == CHART_FILE)
+    return str(yamlfile.read_mapping(data, CHART_FILE).get("appVersion") or "")
 
 
 class PackedAt:
@@ -103,6 +121,7 @@ class Commits:
     ) -> None:
         self._project = project
         self._failure = failure
+        self._local_tags = project.repository.local_tags()
         tags = [known.tag.oid for known in versions if known.tag]
         self._tags = objects.read(project.repository, tags)
         self._charts = objects.read(
@@ -128,6 +147,10 @@ class Commits:
         if found == version:
             return ""
         return f"at commit {short(ref.commit)}, which holds {name} {found}"
+
+    def name(self, ref: Ref) -> str:
+        """Return how this clone names the ref's commit: by the tag, if it has that."""
+        return ref.name if self._local_tags.get(ref.name) == ref.commit else short(ref.commit)
 
     def stated(self, tag: Ref) -> Mapping[str, str]:
         """Return what an annotated tag of ours says of the release."""

@@ -19,6 +19,7 @@ class Standing:
         known: Where it is known from.
         app_version: Of what it deploys; empty where nobody says.
         commit: Where it comes from; empty where that is not known.
+        ref: How ``--ref`` takes the commit: by its tag, where the clone has that.
         sha256: Of the archive; empty where none is known.
         content_digest: Of the archive's files; empty where that was not needed to compare.
         size: Of the archive in bytes; None where none is known.
@@ -31,6 +32,7 @@ class Standing:
     known: Known
     app_version: str
     commit: str
+    ref: str
     sha256: str
     content_digest: str
     size: int | None
@@ -71,6 +73,7 @@ def of_row(row: Row[ChartRelease], known: Known) -> Standing:
         known,
         app_version=release.metadata.app_version,
         commit=release.commit.sha,
+        ref="HEAD",
         sha256=release.archive.sha256,
         content_digest=release.archive.content_digest,
         size=len(release.archive.tgz),

@@ -22,7 +22,7 @@ def abandoning(standing: Standing) -> str:
 
 
 def _command(standing: Standing) -> str:
-    ref = "" if standing.is_current else f" --ref {short(standing.commit)}"
+    ref = "" if standing.is_current else f" --ref {standing.ref}"
     return f"release-chart {standing.known.name}{ref}"
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from kargo_release import plan
 from kargo_release.charts.destinations.registry import NoChartError
 from kargo_release.charts.inventory.comparing import LookedUp, compare, content_of, look_up
-from kargo_release.charts.inventory.contents import Commits, Content, PackedAt
+from kargo_release.charts.inventory.contents import NOTHING, Commits, Content, PackedAt
 from kargo_release.charts.inventory.copies import BackupCopies, Copies, Copy, RegistryCopies
 from kargo_release.charts.inventory.known import Known, Ref
 from kargo_release.charts.inventory.origins import Origins
 from kargo_release.charts.inventory.standing import OUT, Standing, outcome_of
 from kargo_release.charts.project import Project
 from kargo_release.errors import FailedError, KargoError
-from kargo_release.git.repository import Commit
+from kargo_release.git.repository import Commit, short
 from kargo_release.plan import Answer, Found, State
 
 _VERSIONS_AT_ONCE = 8  # of one commit: they are packed together
@@ -114,7 +114,7 @@ class Survey:
         answers = {**compare(known, content, copies, self.places), "tag": tag}
         standing = _standing(known, content, copies, answers)
         if origin is not None:
-            return replace(standing, commit=origin.commit)
+            return replace(standing, commit=origin.commit, ref=self.commits.name(origin))
         return self._with_origin(standing, content)
 
     def _with_origin(self, standing: Standing, content: Content | None) -> Standing:
@@ -122,9 +122,14 @@ class Survey:
         if content is None or not standing.is_half_out:
             return standing
         try:
-            return replace(standing, commit=self.origins.find(content.archive))
+            commit = self.origins.find(content.archive)
         except KargoError as error:
             return replace(standing, error=error)
+        about = standing.app_version or content.told.app_version
+        digest = content.told.digest
+        return replace(
+            standing, commit=commit, ref=short(commit), app_version=about, content_digest=digest
+        )
 
     def _tag(self, known: Known) -> Answer:
         """Return whether the tag stands for the version."""
@@ -172,12 +177,14 @@ def _standing(
     out = [each.sha256 for each in found.values() if each.state in OUT and each.sha256]
     sizes = {copy.sha256: copy.size for copy in copies.values() if isinstance(copy, Copy)}
     sha256 = next(iter(out), content.sha256 if content else "")
+    told = content.told if content else NOTHING
     return Standing(
         known,
-        app_version=str((known.entry or {}).get("appVersion") or ""),
+        app_version=str((known.entry or {}).get("appVersion") or told.app_version),
         commit="",
+        ref="",
         sha256=sha256,
-        content_digest=content.told_digest if content else "",
+        content_digest=told.digest,
         size=sizes.get(sha256),
         found=found,
         outcomes={name: outcome_of(answer) for name, answer in answers.items()},
