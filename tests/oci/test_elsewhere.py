@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers import DockerRegistry, certified, docker_registry
@@ -32,7 +33,7 @@ def on_s3(bucket: FaultyServer, tmp_path: Path) -> Iterator[DockerRegistry]:
     import botocore.session
 
     endpoint = f"http://{bucket.host}"
-    client = botocore.session.get_session().create_client(
+    client: Any = botocore.session.get_session().create_client(
         "s3", region_name="us-east-1", endpoint_url=endpoint
     )
     client.create_bucket(Bucket="registry")
