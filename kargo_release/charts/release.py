@@ -16,7 +16,7 @@ from kargo_release.charts.catalogue import History, Packed, pack_charts
 from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.destinations.archives import ArchiveDestination, adopt
 from kargo_release.charts.destinations.claims import ClaimDestination, held_back
-from kargo_release.charts.destinations.tags import TagDestination
+from kargo_release.charts.destinations.tags import TagDestination, tag_of
 from kargo_release.charts.linting import check_with_helm
 from kargo_release.charts.project import Project
 from kargo_release.errors import FailedError, InterruptError, KargoError, RefusedError
@@ -86,8 +86,8 @@ def release_charts(
     packed = _pack(project, commit, names)
     if ref is None:
         guards.check_committed(project.repository, list(packed.charts.values()))
-    route = _route(project, commit, audience)
     releases = [ChartRelease(each, commit, is_dev=False) for each in packed.archives.values()]
+    route = _route(project, commit, releases, audience)
     audience.waits(f"comparing {counted(len(releases))} with what is out")
     rows = [_at_claimed_commit(row, project) for row in plan.compare(route.all, releases)]
     rows = [_refuse_difference(row) for row in rows]
@@ -133,14 +133,23 @@ def _pack(project: Project, commit: Commit, names: Sequence[str]) -> Packed:
     return packed
 
 
-def _route(project: Project, commit: Commit, audience: Audience) -> Route:
+def _route(
+    project: Project, commit: Commit, releases: Sequence[ChartRelease], audience: Audience
+) -> Route:
     remote = project.remote
     if remote is None:
         return route_to(project, None, RemoteRefs())
     audience.waits(f"reading the Git remote {remote.name}")
     refs = remote.refs()
-    guards.check_upstream(project.repository, remote, refs, commit, project.settings)
+    if not _are_tagged(releases, refs, project.settings.git.tag):
+        guards.check_upstream(project.repository, remote, refs, commit, project.settings)
     return route_to(project, remote, refs)
+
+
+def _are_tagged(releases: Sequence[ChartRelease], refs: RemoteRefs, form: str) -> bool:
+    """Whether the remote has these very releases, on whatever branch they were made."""
+    tags = (refs.tagged.get(tag_of(form, each.name, each.version)) for each in releases)
+    return all(tag == each.commit.sha for each, tag in zip(releases, tags, strict=True))
 
 
 def route_to(project: Project, remote: Remote | None, refs: RemoteRefs) -> Route:

@@ -273,3 +273,23 @@ def test_reads_tags_of_another_form(script: OldScript) -> None:
     assert found.keys() == {("kano", "2.0.0"), ("kano", "3.0.0")}
     assert states(found["kano", "2.0.0"]) == (OUT, ABSENT, OUT)
     assert found["kano", "2.0.0"]["finish"] == "release-chart kano --ref charts/kano/v2.0.0"
+
+
+def test_finishes_a_tagged_version_whose_branch_is_gone(script: OldScript) -> None:
+    sandbox = script.sandbox
+    sandbox.git("checkout", "--quiet", "-b", "hotfix")
+    script.package({("kano", "2.0.1"): script.commit("kano", "2.0.1")})
+    script.push(("kano", "2.0.1"))
+    untagged = sandbox.run("release-chart", "kano", "--ref", "HEAD", "--json")
+    assert untagged.exit_code == 3
+    assert untagged.tells("is not on origin/main", "Push it first")
+    sandbox.git("tag", "kano-2.0.1")
+    script.tag("kano-2.0.1")
+    sandbox.git("checkout", "--quiet", "main")
+    sandbox.git("branch", "--quiet", "-D", "hotfix")
+
+    finished = sandbox.run("release-chart", "kano", "--ref", "kano-2.0.1", "--json")
+
+    assert finished.exit_code == 0, finished.err
+    archive = script.archives["kano", "2.0.1"]
+    assert archives_in_bucket(sandbox) == {"kano-2.0.1.tgz": sha256(archive)}

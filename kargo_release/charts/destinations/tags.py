@@ -44,7 +44,7 @@ class TagDestination:
 
     def tag_name(self, release: ChartRelease) -> str:
         """Return the release's tag: ``kano-1.4.0``."""
-        return self._template.replace("{name}", release.name).replace("{version}", release.version)
+        return tag_of(self._template, release.name, release.version)
 
     def is_out(self, release: ChartRelease) -> bool:
         """Whether the remote bears the release's tag, whatever it stands for."""
@@ -148,6 +148,11 @@ class TagDestination:
             f"the tag {name} was pushed by somebody else meanwhile, {found.note}",
             f"Compare both commits, and give {release.name} a new version.",
         )
+
+
+def tag_of(form: str, name: str, version: str) -> str:
+    """Return the tag of a version by the setting ``git.tag``: ``kano-1.4.0``."""
+    return form.replace("{name}", name).replace("{version}", version)
 
 
 def trailers(message: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from kargo_release import plan
 from kargo_release.charts.destinations.registry import NoChartError
+from kargo_release.charts.destinations.tags import tag_of
 from kargo_release.charts.inventory.comparing import LookedUp, compare, content_of, look_up
 from kargo_release.charts.inventory.contents import NOTHING, Commits, Content, PackedAt
 from kargo_release.charts.inventory.copies import BackupCopies, Copies, Copy, RegistryCopies
@@ -133,7 +134,7 @@ class Survey:
 
     def _tag(self, known: Known) -> Answer:
         """Return whether the tag stands for the version."""
-        name = self.tag_form.replace("{name}", known.name).replace("{version}", known.version)
+        name = tag_of(self.tag_form, known.name, known.version)
         if known.tag is None:
             return Found(State.ABSENT, name)
         try:
