@@ -1,13 +1,14 @@
 """Uploads and lists of tags by oras, with what oras gets wrong put right."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import oras.container
 import oras.provider
 
-from kargo_release.errors import InvalidError
+from kargo_release.errors import InvalidError, RefusedError
 from kargo_release.oci.artifact import Blob, Content
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.hosts import origin
@@ -57,7 +58,9 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
 
         A registry that cannot cancel removes what is unfinished after some days by itself.
         """
-        self.do_request(self._begin(), "DELETE")
+        location = self._begin()
+        with suppress(RefusedError):  # to cancel may need a right of its own: to delete
+            self.do_request(location, "DELETE")
 
     def tags(self) -> list[str]:
         """Return all tags; empty when there is no such repository."""
