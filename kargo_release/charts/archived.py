@@ -100,4 +100,4 @@ def _mark(listed: Listed) -> _Mark:
 def _metadata(tgz: bytes, place: str) -> Mapping[str, Any]:
     archive = ChartArchive.read(tgz, place)
     [data] = (file.data for file in archive.files if file.path == CHART_FILE)
-    return metadata.read(data, f"{place}: {CHART_FILE}").helm
+    return metadata.read_packed(data, f"{place}: {CHART_FILE}").helm

@@ -16,6 +16,8 @@ from kargo_release.errors import InvalidError
 # A chart's name becomes the last part of a repository's path in a registry, which allows no
 # more (OCI distribution specification 1.1, "Pulling manifests").
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+# What Helm takes as the name of a chart: no path (pkg/chart/v2/metadata.go, Validate).
+_ANY_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\\\x00-\x1f\x7f]+")
 _ALIAS = re.compile(r"[a-zA-Z0-9_-]+")
 _TEXTS = ("name", "home", "version", "description", "icon", "apiVersion", "condition")
 _MORE_TEXTS = ("tags", "appVersion", "kubeVersion", "type")
@@ -96,8 +98,7 @@ def read(data: bytes, source: str) -> Metadata:
         InvalidError: It can't be read, or breaks a rule.
     """
     document = yamlfile.read_mapping(data, source)
-    for fault, remedy in _faults(document):
-        raise InvalidError(f"{source}: {fault}", remedy)
+    _check(document, _NAME, source)
     try:
         versions.parse_strict(document["version"])
     except InvalidError as error:
@@ -110,7 +111,30 @@ def read(data: bytes, source: str) -> Metadata:
     return Metadata(document["name"], document["version"], document)
 
 
-def _faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def read_packed(data: bytes, source: str) -> Metadata:
+    """Return what the Chart.yaml of an archive says, which others may have made.
+
+    As ``read``, but names and versions are held to Helm's rules, which are wider than ours.
+
+    Raises:
+        InvalidError: It can't be read, or breaks a rule.
+    """
+    document = yamlfile.read_mapping(data, source)
+    document.setdefault("apiVersion", "v1")  # as Helm's loader does
+    _check(document, _ANY_NAME, source)
+    try:
+        versions.parse_loose(document["version"])
+    except InvalidError as error:
+        raise InvalidError(f"{source}: {error.message}", error.remedy) from None
+    return Metadata(document["name"], document["version"], document)
+
+
+def _check(document: Mapping[str, Any], names: re.Pattern[str], source: str) -> None:
+    for fault, remedy in _faults(document, names):
+        raise InvalidError(f"{source}: {fault}", remedy)
+
+
+def _faults(document: Mapping[str, Any], names: re.Pattern[str]) -> Iterator[tuple[str, str]]:
     """Yield each broken rule with its remedy; the first is the one that is told."""
     yield from _text_faults(document)
     if document.get("apiVersion") not in ("v1", "v2"):
@@ -118,13 +142,13 @@ def _faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in ("name", "version"):
         if not document.get(key):
             yield f"it has no {key}", f"Add the line `{key}: …`."
-    if not is_name(document.get("name", "")):
+    if not names.fullmatch(document.get("name", "")):
         remedy = "Use lower-case letters and digits, with single `-`, `.` or `_` between them."
         yield f"{document.get('name')!r:.100} can't be a chart's name", remedy
     if document.get("type") not in (None, "", "application", "library"):
         yield f"type is {document['type']!r}", "It is `application` or `library`."
     yield from _list_faults(document)
-    yield from _dependency_faults(document)
+    yield from _dependency_faults(document, names)
 
 
 def _text_faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -156,7 +180,9 @@ def _list_faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "annotations is no mapping of texts", "Quote its values."
 
 
-def _dependency_faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _dependency_faults(
+    document: Mapping[str, Any], names: re.Pattern[str]
+) -> Iterator[tuple[str, str]]:
     given = document.get("dependencies") or []
     if not isinstance(given, list):
         yield "dependencies is no list", "Write one `- name: …` for each."
@@ -167,7 +193,7 @@ def _dependency_faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]
             yield "a dependency is no mapping of texts", "Give it name, version and repository."
             return
         alias = each.get("alias") or ""
-        if not _NAME.fullmatch(each.get("name") or "") or (alias and not _ALIAS.fullmatch(alias)):
+        if not names.fullmatch(each.get("name") or "") or (alias and not _ALIAS.fullmatch(alias)):
             yield f"a dependency is called {alias or each.get('name')!r:.100}", "Mend its name."
         key = alias or each.get("name")
         if key in seen:

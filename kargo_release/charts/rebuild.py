@@ -71,10 +71,21 @@ def rebuild_index(project: Project, waits: Callable[[str], None], *, dry_run: bo
     shelf = Shelf(store, project.settings.jobs)
     waits(f"reading the archives in {store.address}")
     place = store.location(index.KEY)
-    return index_store.until_won(lambda: _attempt(store, shelf, dry_run=dry_run), place)
+    return index_store.until_won(lambda: attempt(store, shelf, dry_run=dry_run), place)
 
 
-def _attempt(store: ObjectStore, shelf: Shelf, *, dry_run: bool) -> Rebuild:
+def attempt(store: ObjectStore, shelf: Shelf, *, dry_run: bool) -> Rebuild:
+    """Make the index anew, once.
+
+    Args:
+        store: The backup.
+        shelf: What reads its archives.
+        dry_run: Write nothing.
+
+    Raises:
+        LostRaceError: Somebody else wrote the index meanwhile; nothing was written.
+        KargoError: As ``rebuild_index``.
+    """
     # In this order: what a release puts into the index was stored before, so it is listed.
     before = _before(store)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
