@@ -143,6 +143,7 @@ def _handler(
                 self.wfile.write(told.body)
 
         do_GET = do_PUT = do_HEAD = _serve  # noqa: N815 - the names http.server looks for
+        do_CONNECT = _serve  # noqa: N815 - as above
 
         def log_message(self, *args: object) -> None:
             pass

@@ -12,9 +12,9 @@ _DEFAULT_REGION = "us-east-1"
 # fmt: off
 _VIRTUAL_HOSTS = frozenset({
     "AWS", "Alibaba", "Cubbit", "DigitalOcean", "Dreamhost", "GCS", "Hetzner", "HuaweiOBS",
-    "Intercolo", "Leviia", "Linode", "LyveCloud", "Netease", "OVHcloud", "Petabox", "Rabata",
-    "RackCorp", "Scaleway", "Selectel", "Servercore", "Storj", "Synology", "TencentCOS", "US3",
-    "Wasabi", "Zata",
+    "ImpossibleCloud", "Intercolo", "Leviia", "Linode", "LyveCloud", "Netease", "OVHcloud",
+    "Petabox", "Rabata", "RackCorp", "Scaleway", "Selectel", "Servercore", "Storj", "Synology",
+    "TencentCOS", "Wasabi", "Zata",
 })
 # fmt: on
 # Without these a request would be wrong, or another object be meant; rclone's other options are

@@ -1,7 +1,6 @@
 """A bucket on S3, or on a store that speaks its protocol, with a prefix for all keys."""
 
 import random
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -10,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from kargo_release.bucket.keys import checked_key
 from kargo_release.bucket.s3_access import Access
+from kargo_release.bucket.s3_address import bucket_and_prefix
 from kargo_release.bucket.s3_errors import broken_off, code_of, condition_failed, explained, not_s3
 from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored, Trial
-from kargo_release.errors import InvalidError, RefusedError, UsageError
+from kargo_release.errors import InvalidError, RefusedError
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_s3.client import S3Client
-
-# Amazon S3 User Guide, "Bucket naming rules", with the older rules that other stores still follow.
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
-_LONGEST_PREFIX = 700  # bytes; a whole key may have 1024
 
 _PROBE = ".kargo-release-probe"
 _PROBE_BODY = (
@@ -54,7 +50,7 @@ class S3Store:
     """
 
     def __init__(self, url: str, access: Access, *, single_writer: bool, jobs: int) -> None:
-        self._bucket, self._prefix = _parsed(url)
+        self._bucket, self._prefix = bucket_and_prefix(url)
         self._access, self._jobs, self._single_writer = access, jobs, single_writer
         self._connecting, self._proving = threading.Lock(), threading.Lock()
         self._connected: S3Client | None = None
@@ -255,17 +251,3 @@ class S3Store:
 
 def _conflict(error: "ClientError") -> bool:
     return code_of(error) in {"ConditionalRequestConflict", "OperationAborted", "409"}
-
-
-def _parsed(url: str) -> tuple[str, str]:
-    bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    prefix = prefix.rstrip("/")
-    good = url.startswith("s3://") and _BUCKET.fullmatch(bucket)
-    if not good or len(prefix.encode(errors="replace")) > _LONGEST_PREFIX:
-        raise UsageError(
-            f"{url} is not the address of a bucket",
-            "Write it as s3://bucket or s3://bucket/prefix.",
-        )
-    if not prefix:
-        return bucket, ""
-    return bucket, "".join(f"{checked_key(part)}/" for part in prefix.split("/"))

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
 from kargo_release.bucket.s3_access import Access
-from kargo_release.bucket.s3_endpoint import check_endpoint
+from kargo_release.bucket.s3_endpoint import authorities, check_endpoint
 from kargo_release.bucket.s3_errors import explained
 from kargo_release.errors import RefusedError
 
@@ -60,7 +60,7 @@ def _client(access: Access, connections: int) -> Any:
         "s3",
         region_name=access.region,
         endpoint_url=access.endpoint,
-        verify=_authorities(session),
+        verify=authorities(os.environ),
         config=_config(access, connections),
         **_keys(access),
     )
@@ -74,13 +74,6 @@ def _keys(access: Access) -> dict[str, Any]:
         "aws_secret_access_key": access.keys.secret_key,
         "aws_session_token": access.keys.session_token,
     }
-
-
-def _authorities(session: Session) -> str | None:
-    """Return the file that SSL_CERT_FILE names, unless botocore finds one by itself."""
-    if session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE"):
-        return None
-    return os.environ.get("SSL_CERT_FILE") or None
 
 
 def _completing(access: Access) -> Any:

@@ -1,5 +1,7 @@
-"""Checks the address of an S3 server."""
+"""Checks the address of an S3 server, and whose certificate it may have."""
 
+import ssl
+from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from kargo_release.errors import UsageError
@@ -27,6 +29,28 @@ def check_endpoint(endpoint: str, bucket: str, called: str) -> None:
             f"{called} has the bucket {bucket} in it, so that objects would go astray: {endpoint}",
             "Write only the server's own address: `backup` names the bucket.",
         )
+
+
+def authorities(environ: Mapping[str, str]) -> str | None:
+    """Return the file of the authorities that are trusted; None leaves them to botocore.
+
+    Besides the variables that botocore knows, ``SSL_CERT_FILE`` counts, as for a registry.
+
+    Raises:
+        UsageError: A variable names what cannot be read.
+    """
+    variables = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    variable = next((name for name in variables if environ.get(name)), "")
+    if not variable:
+        return None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(environ[variable])
+    except OSError:
+        raise UsageError(
+            f"the authorities that {variable} names cannot be read: {environ[variable]}",
+            "Correct the path.",
+        ) from None
+    return environ[variable]
 
 
 def _parsed(endpoint: str) -> SplitResult | None:

@@ -188,6 +188,8 @@ def _answered(error: "ClientError", place: str, names: Names) -> KargoError:
             "Run it again; if it stays so, ask those who run the store.",
         )
     message, remedy = refusal
+    if code == "RequestTimeTooSkewed":
+        message += f", where it is {excerpt(_headers(error).get('date', 'another time'))}"
     region = _region(error)
     if region and refusal in (_WRONG_REGION, _ELSEWHERE):
         return RefusedError(f"{place}: {message}{words}", f"Set {names.region} to {region}.")
@@ -205,9 +207,12 @@ def _words(error: "ClientError") -> str:
 
 def _region(error: "ClientError") -> str:
     response: Mapping[str, Any] = error.response
-    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    told = response.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region")
-    return excerpt(str(told or ""))
+    told = response.get("Error", {}).get("Region")
+    return excerpt(str(told or _headers(error).get("x-amz-bucket-region") or ""))
+
+
+def _headers(error: "ClientError") -> Mapping[str, str]:
+    return error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
 
 
 def _raised(error: "BotoCoreError", place: str, names: Names) -> KargoError:

@@ -26,9 +26,9 @@ def s3_client(endpoint: str) -> S3Client:
 
 
 def keys_in(endpoint: str, url: str) -> list[str]:
-    """Return the keys in the whole bucket of ``url``."""
-    name = url.removeprefix("s3://").partition("/")[0]
-    listing = s3_client(endpoint).list_objects_v2(Bucket=name)
+    """Return the keys in the bucket of ``url`` that begin with its path."""
+    name, _, prefix = url.removeprefix("s3://").partition("/")
+    listing = s3_client(endpoint).list_objects_v2(Bucket=name, Prefix=prefix)
     return [each["Key"] for each in listing.get("Contents", [])]
 
 
