@@ -2,9 +2,9 @@
 
 import sys
 
-from kargo_release.errors import excerpt
+from kargo_release.errors import RefusedError, excerpt
 from kargo_release.helm import Helm
-from kargo_release.process import run
+from kargo_release.process import ProgramError, run
 
 _TIME_LIMIT = 20.0  # seconds
 # In a process of its own, for the library brings a runtime that ours must not have.
@@ -15,8 +15,7 @@ def version_of(helm: Helm) -> str:
     """Return the version of Helm, and whether it is the SDK or which program.
 
     Raises:
-        RefusedError: The program is gone.
-        ProgramError: It fails, or takes longer than 20 seconds.
+        RefusedError: It does not tell its version, within 20 seconds.
     """
     if helm.engine == "sdk":
         return f"{_said([sys.executable, '-P', '-c', _ASK_SDK])}, by the SDK"
@@ -24,4 +23,9 @@ def version_of(helm: Helm) -> str:
 
 
 def _said(command: list[str]) -> str:
-    return excerpt(run(command, timeout=_TIME_LIMIT).decode(errors="replace"))
+    try:
+        return excerpt(run(command, timeout=_TIME_LIMIT).decode(errors="replace"))
+    except ProgramError as error:
+        raise RefusedError(
+            f"Helm does not tell its version: {excerpt(error.message)}", "Install another Helm."
+        ) from None

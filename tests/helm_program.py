@@ -1,7 +1,7 @@
 """Stands in for the program ``helm`` where none is on PATH: the real Helm's code, by its SDK.
 
-Understands ``lint --strict --namespace=NS -- FILE`` and ``template --namespace=NS -- NAME FILE``,
-and prints as helm/helm ``pkg/cmd/lint.go`` and ``pkg/cmd/template.go`` do.
+Understands ``lint --strict --namespace=NS -- FILE``, ``template --namespace=NS -- NAME FILE`` and
+``version --short``, and prints as helm/helm ``pkg/cmd/lint.go``, ``template.go`` and ``version.go``.
 """
 
 import argparse
@@ -19,6 +19,9 @@ def main() -> int:
     lint_command = subcommands.add_parser("lint")
     lint_command.add_argument("--strict", action="store_true", required=True)
     lint_command.set_defaults(run=lint)
+    version_command = subcommands.add_parser("version")
+    version_command.add_argument("--short", action="store_true", required=True)
+    version_command.set_defaults(run=version)
     template_command = subcommands.add_parser("template")
     template_command.add_argument("name")
     template_command.set_defaults(run=template)
@@ -28,6 +31,11 @@ def main() -> int:
     arguments = commands.parse_args()
     status: int = arguments.run(arguments)
     return status
+
+
+def version(_: argparse.Namespace) -> int:
+    sys.stdout.write(f"{sdk.helm_sdk_version()}+gunknown\n")
+    return 0
 
 
 def lint(arguments: argparse.Namespace) -> int:

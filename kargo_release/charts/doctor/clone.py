@@ -49,7 +49,9 @@ def _version(project: Project) -> Check:
     numbers = re.match(r"(\d+)\.(\d+)", said)
     if numbers and (int(numbers[1]), int(numbers[2])) < _OLDEST_GIT:
         wanted = ".".join(map(str, _OLDEST_GIT))
-        raise RefusedError(f"Git is {said}, too old for a release", f"Install Git {wanted}.")
+        raise RefusedError(
+            f"Git is {said}, too old for a release", f"Install Git {wanted} or newer."
+        )
     return ok(_GIT, f"Git {said}")
 
 

@@ -29,12 +29,13 @@ def look_at_helm(project: Project) -> Sequence[Check]:
         FailedError: It crashes, or takes too long.
     """
     with find_helm(project.settings.helm) as helm:
+        helm.start()
         version = version_of(helm)
         [report] = helm.check([_trial_chart()])
     if not report.ok:
         raise RefusedError(
             f"Helm {version}, refuses a chart without fault: {_words(report)}",
-            "Install another version of Helm: 3.8 or newer.",
+            "Install another Helm; 4.2 is what releases are tried with.",
         )
     told = f"Helm {version}; it has checked a small chart, and may take {TIME_LIMIT:g} s for all"
     return [ok("helm", told)]
@@ -47,7 +48,7 @@ def _trial_chart() -> PackedChart:
 
 def _words(report: HelmReport) -> str:
     texts = [each.text for each in report.messages if each.severity != "info"]
-    return "; ".join([*texts, *([report.error] if report.error else [])])
+    return "; ".join(dict.fromkeys([*texts, *([report.error] if report.error else [])]))
 
 
 def look_at_docker(project: Project) -> Sequence[Check]:

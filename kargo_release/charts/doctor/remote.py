@@ -29,9 +29,7 @@ def look(project: Project) -> Sequence[Check]:
     refs = remote.refs()
     known = _known(project.repository, refs)
     return [
-        ok(
-            _REMOTE, f"{remote.name} can be read: {len(refs.heads)} branches, {len(refs.tags)} tags"
-        ),
+        ok(_REMOTE, f"{remote.name} answers; branches: {len(refs.heads)}, tags: {len(refs.tags)}"),
         attempt(_BRANCH, lambda: _branch(project, remote, refs)),
         attempt(_CLAIMS, lambda: _claims(project, remote, known)),
         attempt(_TAGS, lambda: _tags(project, remote, known)),
@@ -78,28 +76,30 @@ def _claims(project: Project, remote: Remote, known: str) -> Check:
     if not known:
         return _nothing_to_push(_CLAIMS, remote)
     ref = f"{CLAIMS}{_NOBODY}-{secrets.token_hex(8)}"
-    _create(remote, Push(ref, known))
-    if reason := _not_removed(remote, Push(ref, "", known)):
+    rejected = _rejected(remote, Push(ref, known))
+    stays = _not_removed(remote, Push(ref, "", known))
+    if not stays:
+        return ok(_CLAIMS, f"{remote.name} takes claims: one was made and removed")
+    if rejected:
         raise RefusedError(
-            f"the Git remote takes claims, but does not let them be removed: {reason}; {ref} stays",
-            f"Allow it for {CLAIMS}*, then: git push {remote.name} --delete {ref}",
+            f"the Git remote did not take a claim: {rejected}",
+            f"Allow {CLAIMS}* there; set `git.claims: false` if only one release runs at a time.",
         )
-    return ok(_CLAIMS, f"{remote.name} takes claims: one was made and removed")
+    raise RefusedError(
+        f"the Git remote takes claims, but does not let them be removed: {stays}; {ref} stays",
+        f"Allow it for {CLAIMS}*, then: git push {remote.name} --delete {ref}",
+    )
 
 
-def _create(remote: Remote, claim: Push) -> None:
+def _rejected(remote: Remote, claim: Push) -> str:
+    """Return why the remote did not take the claim, which HTTP may have sent twice."""
     try:
-        rejected = remote.create([claim])
+        return remote.create([claim]).get(claim.ref, "")
     except FailedError:
         # It may have come through before the answer was lost.
         with suppress(FailedError):
             remote.push([Push(claim.ref, "", claim.source)])
         raise
-    if rejected:
-        raise RefusedError(
-            f"the Git remote did not take a claim: {rejected[claim.ref]}",
-            f"Allow {CLAIMS}* there; set `git.claims: false` if only one release runs at a time.",
-        )
 
 
 def _not_removed(remote: Remote, removal: Push) -> str:
