@@ -6,6 +6,7 @@ give nothing here. It is heavy all the same: import this module at first use.
 
 import os
 from base64 import b64encode
+from collections.abc import Callable
 from hashlib import md5
 from typing import TYPE_CHECKING, Any, cast
 
@@ -76,7 +77,7 @@ def _keys(access: Access) -> dict[str, Any]:
     }
 
 
-def _completing(access: Access) -> Any:
+def _completing(access: Access) -> Callable[..., None]:
     def complete(params: dict[str, Any], **_: object) -> None:
         # S3 demands a digest where object lock retains each new object, and stores of every age
         # take this one: Amazon S3 API Reference, "PutObject", Content-MD5.
@@ -106,15 +107,15 @@ def _config(access: Access, connections: int) -> Config:
         read_timeout=_READ_TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=connections,
+        # Many stores refuse the checksums that newer clients add unasked; each object has another.
+        request_checksum_calculation="when_required",
     )
     if access.endpoint is None:
         return config
-    # Many stores refuse the checksums that newer clients add unasked, and answer to no host
-    # name of the form BUCKET.host.
+    # Many stores answer to no host name of the form BUCKET.host, and have no such checksums.
     return config.merge(
         Config(
             s3={"addressing_style": "virtual" if access.virtual_host else "path"},
-            request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
     )
