@@ -1,7 +1,8 @@
 """Stands in for the program ``helm`` where none is on PATH: the real Helm's code, by its SDK.
 
 Understands ``lint --strict --namespace=NS -- FILE``, ``template --namespace=NS -- NAME FILE`` and
-``version --short``, and prints as helm/helm ``pkg/cmd/lint.go``, ``template.go`` and ``version.go``.
+``version --short``, and prints as helm/helm ``lint.go``, ``template.go`` and ``version.go`` of
+``pkg/cmd``.
 """
 
 import argparse

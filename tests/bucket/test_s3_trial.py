@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from forwarding import Answer, Broken, End, Forward, Proxy, Request, forwarding
+from forwarding import Answer, Between, Broken, End, Forward, Proxy, Request, forwarding
 from servers_s3 import faulty, s3_error
 
 from bucket.conftest import OpenStore, keys_in, s3_client
@@ -185,6 +185,13 @@ def test_removes_what_was_written_before_it_was_told_no(
     assert keys_in(s3_endpoint, bucket) == []
 
 
+def refusing_writes(refusal: bytes) -> Between:
+    """Return what answers each write with these bytes."""
+    return lambda request, forward: (
+        Broken(refusal, End.CLOSED) if request.method == "PUT" else forward()
+    )
+
+
 def test_reads_the_time_of_the_server(
     open_store: OpenStore, s3_endpoint: str, proxy: Proxy, bucket: str
 ) -> None:
@@ -198,8 +205,6 @@ def test_reads_the_time_of_the_server(
         (b"", None),
     ):
         refusal = b"HTTP/1.1 412 No\r\n" + date + b"Content-Length: 0\r\nConnection: close\r\n\r\n"
-        proxy.between = lambda request, forward, refusal=refusal: (
-            Broken(refusal, End.CLOSED) if request.method == "PUT" else forward()
-        )
+        proxy.between = refusing_writes(refusal)
         trial = open_store(f"http://{proxy.host}", bucket).trial()
         assert trial == Trial("honoured", "", time)

@@ -117,7 +117,7 @@ def test_raises_that_dockers_engine_does_not_answer(
     script = 'echo "Cannot connect to the Docker daemon at unix:///x." >&2; exit 1'
     put_on_path(monkeypatch, tmp_path / "bin", "docker", script)
 
-    with pytest.raises(RefusedError, match="engine does not answer: .*Cannot connect") as told:
+    with pytest.raises(RefusedError, match=r"engine does not answer: .*Cannot connect") as told:
         docker(local)
 
     assert "DOCKER_HOST" in told.value.remedy
