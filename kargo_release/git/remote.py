@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kargo_release.errors import FailedError, RefusedError
+from kargo_release.git.login import hidden
 from kargo_release.git.repository import Repository, last_words
 
 # Where claims live on the remote: no branch and no tag, so that clones do not fetch them.
@@ -46,6 +47,7 @@ class Remote:
     def __init__(self, repository: Repository, name: str) -> None:
         self._repository = repository
         self.name = name
+        self._logins: dict[bool, Mapping[str, str]] = {}
 
     @classmethod
     def open(cls, repository: Repository, name: str) -> "Remote":
@@ -125,7 +127,7 @@ class Remote:
         refspecs = [f"{each.source}:{each.ref}" for each in pushes]
         only = ["--no-verify", "--no-follow-tags", "--no-recurse-submodules"]
         command = ["push", "--porcelain", *options, *only, *leases, self.name, *refspecs]
-        status, output, said = self._repository.execute(command, limit=_TIME_LIMIT)
+        status, output, said = self._execute(command, push=True)
         results = _push_results(output.decode(errors="replace"))
         if status != 0 and len(results) < len(pushes):
             raise self._unreachable("push to", said)
@@ -136,10 +138,16 @@ class Remote:
         }
 
     def _talk(self, arguments: Sequence[str]) -> bytes:
-        status, output, said = self._repository.execute(arguments, limit=_TIME_LIMIT)
+        status, output, said = self._execute(arguments)
         if status != 0:
             raise self._unreachable("read", said)
         return output
+
+    def _execute(self, arguments: Sequence[str], *, push: bool = False) -> tuple[int, bytes, str]:
+        if push not in self._logins:
+            self._logins[push] = hidden(self._repository, self.name, push=push)
+        login = self._logins[push]
+        return self._repository.execute(arguments, environment=login, limit=_TIME_LIMIT)
 
     def _unreachable(self, verb: str, said: str) -> FailedError:
         return FailedError(
