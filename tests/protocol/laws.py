@@ -150,7 +150,7 @@ class Laws:
         elif actor.error is not None:
             self.met[f"{kind}: {type(actor.error).__name__}"] += 1
             self._check_error(actor, actor.error, None)
-        elif kind == "abandon":
+        elif kind in ("abandon", "rebuild"):
             self.met[f"{kind}: {'done' if actor.result else 'nothing'}"] += 1
         else:
             self._check_rows(actor, kind, actor.result or [])

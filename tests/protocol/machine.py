@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from .gates import Actor, Order
-from .laws import Laws, is_release
+from .laws import VERSION, Laws, is_release
 from .world import CHARTS, Side, World
 
-_AT_ONCE = 4  # commands
+_AT_ONCE, _DEV_AT_ONCE = 4, 2  # commands
 
 
 sides = st.builds(
@@ -49,10 +49,11 @@ class Releases(RuleBasedStateMachine):
     def has_room(self) -> bool:
         return len(self.actors) < _AT_ONCE
 
-    @property
-    def develops(self) -> bool:
-        """Whether enough development versions are being released."""
-        return sum(actor.name.startswith("dev") for actor in self.actors) > 1
+    def running(self, kind: str) -> int:
+        return sum(actor.name.startswith(kind) for actor in self.actors)
+
+    def is_new(self, kind: str) -> bool:
+        return not any(name.startswith(kind) for name in self.laws.deeds)
 
     @property
     def is_busy(self) -> bool:
@@ -76,15 +77,21 @@ class Releases(RuleBasedStateMachine):
         if actor.calls is not None:
             self.resume(actor, Order.DIE_AFTER)
 
-    @precondition(lambda self: self.has_room and not self.develops)
+    @precondition(lambda self: self.has_room and self.running("dev") < _DEV_AT_ONCE)
     @rule(side=sides, names=charts)
     def release_dev(self, side: Side, names: tuple[str, ...]) -> None:
         self.begin("dev", self.world.release_dev(side, names))
 
+    @precondition(lambda self: self.has_room and self.is_new("rebuild"))
+    @rule()
+    def rebuild(self) -> None:
+        self.begin("rebuild", self.world.rebuild())
+
     @precondition(lambda self: self.has_room and self.laws.see().claims)
-    @rule(side=sides, names=charts)
-    def abandon(self, side: Side, names: tuple[str, ...]) -> None:
-        self.begin("abandon", self.world.abandon(side, names))
+    @rule(side=sides)
+    def abandon(self, side: Side) -> None:
+        begun = [name for name in CHARTS if f"{name}-{VERSION}.tgz" in self.laws.see().claims]
+        self.begin("abandon", self.world.abandon(side, begun))
 
     @precondition(lambda self: self.is_busy)
     @rule(number=numbers, count=some_steps)

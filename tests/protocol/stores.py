@@ -5,12 +5,12 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from kargo_release.bucket.store import LostRaceError, Stored
+from kargo_release.bucket.store import Listed, LostRaceError, Stored
 from kargo_release.errors import FailedError, RefusedError
 from kargo_release.oci.artifact import Artifact, Manifest
 
@@ -123,6 +123,13 @@ class BucketDouble:
     actor: Actor[Any]
     keeps_metadata: bool
 
+    @property
+    def address(self) -> str:
+        return "s3://bucket/charts/"
+
+    def list(self) -> Iterator[Listed]:
+        return iter(self._call("list", self._listed))
+
     def location(self, key: str) -> str:
         return f"s3://bucket/charts/{key}"
 
@@ -157,6 +164,10 @@ class BucketDouble:
 
         # S3's client sends a write again whose answer was lost; then it loses against itself.
         return self._call(f"write of {key}", write, lambda: LostRaceError(self.location(key)))
+
+    def _listed(self) -> Sequence[Listed]:
+        objects = sorted(self.state.objects.items())
+        return [Listed(key, len(data), held.etag) for key, (data, held) in objects]
 
     def check_writable(self) -> None:
         self._call("probe", lambda: None)

@@ -8,10 +8,9 @@ from typing import Any
 from sandbox import Sandbox
 
 from kargo_release.charts.abandon import abandon_charts
-from kargo_release.charts.destinations.backup import BackupDestination
-from kargo_release.charts.destinations.registry import RegistryDestination
 from kargo_release.charts.development import release_dev_charts
 from kargo_release.charts.project import Project
+from kargo_release.charts.rebuild import Rebuild, rebuild_index
 from kargo_release.charts.release import Rows, release_charts
 from kargo_release.git.remote import CLAIMS
 from kargo_release.git.repository import Repository
@@ -102,14 +101,14 @@ class WorkingAt:
 class Doubled(Project):
     """A project whose registry and bucket are in memory."""
 
-    registry_double: Any  # a Store and an ObjectStore, but for what only doctor asks them
-    bucket_double: Any
+    registry_double: RegistryDouble
+    bucket_double: BucketDouble
 
-    def registry(self) -> RegistryDestination:
-        return RegistryDestination(self.registry_double, self.settings.jobs)
+    def store(self) -> Any:
+        return self.registry_double
 
-    def backup(self) -> BackupDestination:
-        return BackupDestination(self.bucket_double, self.settings.jobs, "2026-01-31T12:00:00Z")
+    def object_store(self) -> Any:
+        return self.bucket_double
 
 
 @dataclass
@@ -147,6 +146,12 @@ class World:
         """Return what ``release-chart --abandon`` does."""
         ref = self.history.commits[side.commit]
         return lambda actor: abandon_charts(self.project(actor, side), names, ref, dry_run=False)
+
+    def rebuild(self) -> Callable[[Actor[Any]], Rebuild]:
+        """Return what ``rebuild-index`` does."""
+        return lambda actor: rebuild_index(
+            self.project(actor, Side("first")), Quiet().waits, dry_run=False
+        )
 
 
 @dataclass(frozen=True)
