@@ -1,13 +1,12 @@
 """Answers a registry's challenge: basic, or a token for one repository.
 
-Sources: RFC 7235; the token protocol as in distribution/distribution
+Sources: the token protocol as in distribution/distribution
 ``docs/content/spec/auth/token.md`` and ``oauth.md``.
 """
 
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
@@ -15,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from kargo_release.errors import FailedError, InvalidError, RefusedError, excerpt
 from kargo_release.oci.artifact import Blob
 from kargo_release.oci.call import Answer, Call
+from kargo_release.oci.challenges import Challenge, challenges
 from kargo_release.oci.credentials import Login
 from kargo_release.oci.hosts import is_loopback, origin
 from kargo_release.oci.refusals import refusal, said_remedy, words
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _OK = 200
 _UNAUTHORIZED = (400, 401, 403)
 _LONGEST_TOKEN = 1 << 20
-_LONGEST_HEADER = 1 << 13
 # What the protocol says of a token without expires_in.
 _DEFAULT_LIFE = 60.0
 # No token is kept for longer than a day, whatever number the server tells.
@@ -34,9 +33,6 @@ _LONGEST_LIFE = 86400.0
 _MARGIN = 10.0
 _CLIENT = "kargo-release"
 _FORM = "application/x-www-form-urlencoded"
-_SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z]+)\s+(?=[A-Za-z]+\s*=)|^\s*([A-Za-z]+)\s*$")
-# From a name's first letter only: each later one would read on to the name's end again.
-_PARAMETER = re.compile(r'(?<![A-Za-z_])([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
 @dataclass(frozen=True)
@@ -53,14 +49,6 @@ class Scope:
     def text(self) -> str:
         """Return the scope as the token protocol writes it."""
         return f"repository:{self.repository}:{self.actions}"
-
-
-@dataclass(frozen=True)
-class Challenge:
-    """What a ``WWW-Authenticate`` header asks for."""
-
-    scheme: str
-    parameters: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -247,21 +235,6 @@ def _post(realm: str, wanted: Mapping[str, str], identity_token: str) -> Call:
     form = {"grant_type": "refresh_token", "client_id": _CLIENT, "refresh_token": identity_token}
     body = Blob(_FORM, urlencode({**form, **wanted}).encode())
     return Call("POST", realm, {"Content-Type": _FORM}, body, limit=_LONGEST_TOKEN)
-
-
-def challenges(header: str) -> Iterator[Challenge]:
-    """Yield the challenges of a ``WWW-Authenticate`` header, their schemes in lower case.
-
-    A header of more than 8 KiB, as no registry sends, has none.
-    """
-    if len(header) > _LONGEST_HEADER:
-        return
-    starts = list(_SCHEME.finditer(header))
-    for index, start in enumerate(starts):
-        end = starts[index + 1].start() if index + 1 < len(starts) else len(header)
-        scheme = (start[1] or start[2]).lower()
-        found = _PARAMETER.findall(header[start.end() : end])
-        yield Challenge(scheme, {name.lower(): quoted or plain for name, quoted, plain in found})
 
 
 def _wanted(scope: Scope, challenge: Challenge) -> str:

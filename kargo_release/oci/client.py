@@ -1,6 +1,6 @@
 """Uploads and lists of tags by oras, with what oras gets wrong put right."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urljoin
@@ -15,7 +15,8 @@ from kargo_release.oci.hosts import origin
 from kargo_release.oci.repository import NOT_FOUND, Repository
 from kargo_release.oci.retry import retry
 
-_PAGES = 1000
+_MOST_PAGES = 1000
+_LONGEST_LIST = 32 << 20  # bytes of all pages together
 
 
 class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no type hints
@@ -91,15 +92,23 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         return self._repository.session.host
 
     def _do_paginated_request(self, url: str, callable: Callable[[Any], Any]) -> None:  # noqa: A002 - the name that oras gives it
-        for _ in range(_PAGES):
+        for answer in self._pages(url):
+            if not callable(answer):
+                return
+
+    def _pages(self, url: str) -> Iterator[Answer]:
+        length, pages = 0, 0
+        while length <= _LONGEST_LIST and pages < _MOST_PAGES:
             answer = self.do_request(url)
             if answer.status_code == NOT_FOUND:
                 return
             self._check_page(self._repository.done(answer))
+            yield answer
             following = answer.next_link()
-            if not callable(answer) or not following:
+            if not following:
                 return
             url = self._on_this_registry(urljoin(url, following))
+            length, pages = length + len(answer.content), pages + 1
         raise InvalidError(
             f"registry {self._host} lists the tags of {self._repository.scope.repository} "
             "without end",

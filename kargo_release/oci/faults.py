@@ -14,13 +14,16 @@ _RETRIED_ONCE = 0.5
 # What http.client says (_tunnel) when a proxy answers something else than 200.
 _NO_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})(.*)", re.DOTALL)
 _AUTHENTICATION_REQUIRED = "407"
+# OpenSSL's words for bytes that are no TLS (ssl/record, ssl/sslerr).
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 
 
 def broken_connection(host: str, error: Exception, limits: TimeLimits) -> Exception:
     """Return what to raise when no answer came: a TransientError where another try may help."""
     causes = list(_causes(error))
-    if tls := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
-        return _untrusted(host, tls)
+    tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+    if tls and not isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return _insecure(host, tls)
     if any(isinstance(cause, OverdueError) for cause in causes):
         return FailedError(
             f"registry {host} took over {limits.answer:g} s for an answer",
@@ -59,15 +62,21 @@ def _timed_out(host: str, causes: list[BaseException], limits: TimeLimits) -> Fa
     return FailedError(message, "Check the network and the registry, then run the command again.")
 
 
-def _untrusted(host: str, error: ssl.SSLError) -> FailedError:
+def _insecure(host: str, error: ssl.SSLError) -> FailedError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return FailedError(
             f"the TLS certificate of registry {host} is not trusted: {error.verify_message}",
             _CERTIFICATES.get(error.verify_code, _AUTHORITY),
         )
+    reason = error.reason or str(error)
+    if reason in _NOT_TLS:
+        return FailedError(
+            f"registry {host} does not speak TLS: {excerpt(reason)}",
+            "If it speaks plain HTTP, set plain_http: true.",
+        )
     return FailedError(
-        f"registry {host} does not speak TLS: {excerpt(error.reason or str(error))}",
-        "If it speaks plain HTTP, set plain_http: true.",
+        f"registry {host} and this machine do not agree on TLS: {excerpt(reason)}",
+        "Check what the registry, and what lies before it, demands of TLS.",
     )
 
 

@@ -75,7 +75,11 @@ class Repository:
         """Return the answer to a request for a manifest, by tag or digest; None without one."""
         url = f"{self._root}/manifests/{reference}"
         answer = self.request(Call(method, url, {"Accept": _MANIFESTS}))
-        return None if answer.status_code == NOT_FOUND else self._own(self.done(answer))
+        if answer.status_code == NOT_FOUND:
+            return None
+        if method == "HEAD" and answer.status_code not in _DONE:
+            return self.manifest(reference)  # which has words for it
+        return self._own(self.done(answer))
 
     def put(self, manifest: Blob, tag: str) -> str:
         """Store the very bytes of a manifest; return the digest that the registry tells, or ""."""

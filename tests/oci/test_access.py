@@ -12,12 +12,7 @@ from kargo_release.oci.layout import Layouts
 
 from .conftest import OpenRegistry, artifact
 from .faulty import Fault, FaultyServer
-
-USERS = {"releaser": "pass word:ü"}
-LOGIN = {
-    "KARGO_RELEASE_REGISTRY_USERNAME": "releaser",
-    "KARGO_RELEASE_REGISTRY_PASSWORD": "pass word:ü",
-}
+from .logins import RIGHT, USERS
 
 
 def test_may_do_all_where_nobody_asks(before: FaultyServer, open_registry: OpenRegistry) -> None:
@@ -47,7 +42,7 @@ def test_does_not_mind_a_registry_that_cannot_cancel(
 
 def test_tells_a_login_of_the_environment(tmp_path: Path, open_registry: OpenRegistry) -> None:
     with docker_registry(tmp_path / "registry", htpasswd=USERS) as registry:
-        access = open_registry(registry.url, LOGIN).access("kano")
+        access = open_registry(registry.url, RIGHT).access("kano")
         assert (access.pull, access.push, access.authentication) == (None, None, "basic")
         assert access.source == (
             "KARGO_RELEASE_REGISTRY_USERNAME and KARGO_RELEASE_REGISTRY_PASSWORD"
@@ -68,7 +63,7 @@ def test_tells_a_login_that_may_only_pull(tmp_path: Path, open_registry: OpenReg
         assert access.pull is None
         assert access.push is not None
         assert (access.authentication, access.source) == ("token", "")
-        assert open_registry(registry.url, LOGIN).access("kano").push is None
+        assert open_registry(registry.url, RIGHT).access("kano").push is None
 
 
 def test_tells_the_file_and_the_helper_of_a_login(

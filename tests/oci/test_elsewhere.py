@@ -85,17 +85,19 @@ def test_sends_no_authorization_to_another_port(
 
 
 @pytest.mark.parametrize("host", ["same", "other"])
-def test_follows_no_redirect_from_https_to_http(
-    faulty: FaultyServer, tmp_path: Path, host: str
-) -> None:
+def test_is_not_led_from_https_to_http(faulty: FaultyServer, tmp_path: Path, host: str) -> None:
     certificates = certified(tmp_path, "localhost")
     environ = {**LOGIN, "REQUESTS_CA_BUNDLE": str(certificates[0])}
     with faulty_server(tls=certificates) as secure:
         to = secure.host if host == "same" else faulty.host
         leads = {"Location": f"http://{to}/elsewhere"}
-        secure.faults = [Fault("GET", "/blobs/", 307, leads)]
+        secure.faults = [Fault("GET", "/blobs/", 307, leads), Fault("POST", "/", 202, leads)]
         registry = Registry(secure.url, plain_http=False, environ=environ, limits=QUICK)
-        with pytest.raises(InvalidError, match=f"leads from https to http://{to}") as raised:
-            registry.blob("kano", artifact().layers[0].digest, 9)
-    assert raised.value.remedy == "Set the external address of the registry to https."
+        for use in (
+            lambda: registry.blob("kano", artifact().layers[0].digest, 9),
+            lambda: registry.push("kano", "1.4.0", artifact(), replace=True),
+        ):
+            with pytest.raises(InvalidError, match=f"leads from https to http://{to}") as raised:
+                use()
+            assert raised.value.remedy == "Set the external address of the registry to https."
     assert faulty.seen == []

@@ -1,17 +1,16 @@
 """What a registry may do wrong, and how it is told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from servers import certified, free_port
+from servers import free_port
 
-from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError, UsageError
+from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError
 from kargo_release.oci.registry import Registry
 
 from .conftest import QUICK, OpenRegistry, artifact
-from .faulty import Fault, FaultyServer, faulty_server
+from .faulty import Fault, FaultyServer
 
 OTHER = f"sha256:{'a' * 64}"
 
@@ -192,37 +191,6 @@ def test_tells_a_name_that_does_not_resolve(open_registry: OpenRegistry) -> None
     assert error.message == "the name of registry registry.invalid:5000 cannot be resolved"
 
 
-def test_tells_a_proxy_that_refuses(open_registry: OpenRegistry) -> None:
-    environ = {"HTTPS_PROXY": f"http://user:secret@127.0.0.1:{free_port()}"}
-    error = error_of(open_registry("oci://registry.invalid/x", environ), FailedError)
-    assert error.message == "the proxy for registry registry.invalid refused the connection"
-
-
-def test_speaks_to_this_machine_without_the_proxy(
-    alone: Registry, faulty: FaultyServer, open_registry: OpenRegistry
-) -> None:
-    environ = {"HTTP_PROXY": f"http://127.0.0.1:{free_port()}"}
-    assert open_registry(faulty.url, environ).tags("kano") == []
-
-
-def test_goes_through_the_proxy(faulty: FaultyServer) -> None:
-    environ = {"http_proxy": f"http://user:pass%20word@{faulty.host}"}
-    registry = Registry(
-        "oci://registry.invalid/team", plain_http=True, environ=environ, limits=QUICK
-    )
-    assert registry.tags("kano") == []
-    assert [each.path for each in faulty.seen] == [
-        "http://registry.invalid:80/v2/team/kano/tags/list"
-    ]
-
-
-@pytest.mark.parametrize("exempt", ["registry.invalid", ".invalid", "*"])
-def test_keeps_off_the_proxy_what_is_exempt(open_registry: OpenRegistry, exempt: str) -> None:
-    environ = {"HTTPS_PROXY": f"127.0.0.1:{free_port()}", "NO_PROXY": exempt}
-    error = error_of(open_registry("oci://registry.invalid/x", environ), FailedError)
-    assert error.message == "the name of registry registry.invalid cannot be resolved"
-
-
 def test_does_not_wait_for_ever(alone: Registry, faulty: FaultyServer) -> None:
     faulty.faults = [Fault("HEAD", "/", silent=True)]
     error = error_of(alone, FailedError)
@@ -371,47 +339,20 @@ def test_gives_up_on_redirects_without_end(alone: Registry, faulty: FaultyServer
         alone.tags("kano")
 
 
-@pytest.fixture
-def secure(tmp_path: Path) -> Iterator[FaultyServer]:
-    with faulty_server(tls=certified(tmp_path, "localhost")) as server:
-        yield server
-
-
-def over_tls(server: FaultyServer, environ: dict[str, str]) -> Registry:
-    return Registry(server.url, plain_http=False, environ=environ, limits=QUICK)
-
-
-def test_tells_a_certificate_that_is_not_trusted(secure: FaultyServer) -> None:
-    error = error_of(over_tls(secure, {}), FailedError)
-    assert f"the TLS certificate of registry {secure.host} is not trusted" in error.message
-    assert "SSL_CERT_FILE" in error.remedy
-
-
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_trusts_an_authority_that_is_named(
-    secure: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+@pytest.mark.parametrize("replace", [True, False])
+def test_tells_the_words_of_a_refusal_that_has_none_for_a_head(
+    alone: Registry, faulty: FaultyServer, replace: bool
 ) -> None:
-    certificate = str(tmp_path / "certificate.pem")
-    monkeypatch.setenv(variable, certificate)
-    assert over_tls(secure, {variable: certificate}).tags("kano") == []
+    body = b'{"errors":[{"code":"DENIED","message":"in its words"}]}'
+    faulty.faults = [Fault(method, "/", 403, body=body) for method in ("HEAD", "GET", "POST")]
+    with pytest.raises(RefusedError, match=r"403 Forbidden to push .*: DENIED - in its words"):
+        alone.push("kano", "1.4.0", artifact(), replace=replace)
 
 
-def test_names_the_authorities_that_cannot_be_read(secure: FaultyServer) -> None:
-    error = error_of(over_tls(secure, {"REQUESTS_CA_BUNDLE": "/absent.pem"}), UsageError)
-    assert error.message.endswith("REQUESTS_CA_BUNDLE names cannot be read: /absent.pem")
-
-
-def test_is_not_led_from_https_to_http(
-    secure: FaultyServer, faulty: FaultyServer, tmp_path: Path
-) -> None:
-    secure.faults = [Fault("POST", "/", 202, {"Location": f"http://{faulty.host}/upload"})]
-    environ = {"REQUESTS_CA_BUNDLE": str(tmp_path / "certificate.pem")}
-    error = error_of(over_tls(secure, environ), InvalidError)
-    assert error.message == (f"registry {secure.host} leads from https to http://{faulty.host}")
-    assert faulty.seen == []
-
-
-def test_tells_a_registry_that_speaks_plain_http(faulty: FaultyServer) -> None:
-    error = error_of(over_tls(faulty, {}), FailedError)
-    assert f"registry {faulty.host} does not speak TLS" in error.message
-    assert error.remedy == "If it speaks plain HTTP, set plain_http: true."
+def test_reads_no_list_of_tags_without_measure(alone: Registry, faulty: FaultyServer) -> None:
+    link = {"Link": '</v2/team/helm/kano/tags/list>; rel="next"'}
+    page = b'{"tags":["' + b"a" * (3 << 20) + b'"]}'
+    faulty.faults = [Fault("GET", "/tags/list", headers=link, body=page)]
+    with pytest.raises(InvalidError, match="lists the tags of team/helm/kano without end"):
+        alone.tags("kano")
+    assert len(faulty.seen) < 20

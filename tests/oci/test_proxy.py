@@ -130,3 +130,21 @@ def test_goes_directly_to_networks_that_are_exempt(exempt: str, is_exempt: bool)
     limits = QUICK.__class__(connect=0.1, read=0.1, backoff=0.01, broken=0)
     registry = Registry("oci://203.0.113.7/x", plain_http=None, environ=environ, limits=limits)
     assert ("proxy" in refused(registry).message) is not is_exempt
+
+
+def test_speaks_to_this_machine_without_the_proxy(
+    faulty: FaultyServer, open_registry: OpenRegistry
+) -> None:
+    environ = {"HTTP_PROXY": f"http://127.0.0.1:{free_port()}"}
+    assert open_registry(faulty.url, environ).tags("kano") == []
+
+
+def test_goes_through_the_proxy(faulty: FaultyServer) -> None:
+    environ = {"http_proxy": f"http://user:pass%20word@{faulty.host}"}
+    registry = Registry(
+        "oci://registry.invalid/team", plain_http=True, environ=environ, limits=QUICK
+    )
+    assert registry.tags("kano") == []
+    assert [each.path for each in faulty.seen] == [
+        "http://registry.invalid:80/v2/team/kano/tags/list"
+    ]

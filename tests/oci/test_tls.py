@@ -1,5 +1,8 @@
 """Whose certificates are trusted, with a real registry that speaks TLS."""
 
+import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +13,8 @@ from kargo_release.errors import FailedError, KargoError, UsageError
 from kargo_release.oci.registry import Registry
 
 from .conftest import QUICK, artifact
+from .faulty import FaultyServer
+from .talking import talking
 
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -120,3 +125,44 @@ def test_tells_a_certificate_of_another_host(
         error = refused(opened(other.url, environ, monkeypatch), FailedError)
     assert "is not trusted: Hostname mismatch" in error.message
     assert error.remedy.startswith("Write the host into registry as the certificate names it")
+
+
+def test_tells_a_registry_that_speaks_plain_http(
+    faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = refused(opened(faulty.url, {}, monkeypatch), FailedError)
+    assert f"registry {faulty.host} does not speak TLS" in error.message
+    assert error.remedy == "If it speaks plain HTTP, set plain_http: true."
+
+
+def test_tells_a_registry_that_wants_another_tls(
+    certificates: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificates)
+    context.verify_mode = ssl.CERT_REQUIRED  # a certificate of ours
+
+    def greet(connection: socket.socket, _: threading.Event) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(1)
+
+    environ = {"REQUESTS_CA_BUNDLE": str(certificates[0])}
+    with talking(greet) as host:
+        url = f"oci://localhost:{host.partition(':')[2]}/team"
+        error = refused(opened(url, environ, monkeypatch), FailedError)
+    assert "and this machine do not agree on TLS: " in error.message
+    assert error.remedy == "Check what the registry, and what lies before it, demands of TLS."
+
+
+def test_tries_again_when_the_connection_ends_before_it_is_secure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[bytes] = []
+
+    def end(connection: socket.socket, _: threading.Event) -> None:
+        tries.append(connection.recv(65536))
+
+    with talking(end) as host:
+        error = refused(opened(f"oci://{host}/team", {}, monkeypatch), FailedError)
+    assert error.message == f"registry {host} broke the connection"
+    assert len(tries) > 1

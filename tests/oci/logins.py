@@ -1,0 +1,39 @@
+"""Logins to try, and what is asked of pushes with them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from kargo_release.errors import RefusedError
+from kargo_release.oci.registry import Registry
+
+from .conftest import artifact
+from .faulty import FaultyServer
+
+USERS = {"releaser": "pass word:ü"}
+RIGHT = {
+    "KARGO_RELEASE_REGISTRY_USERNAME": "releaser",
+    "KARGO_RELEASE_REGISTRY_PASSWORD": "pass word:ü",
+}
+WRONG = {**RIGHT, "KARGO_RELEASE_REGISTRY_PASSWORD": "wrong-secret"}
+ROBOT = "robot$kalisio+releaser"
+AS_ROBOT = {
+    "KARGO_RELEASE_REGISTRY_USERNAME": ROBOT,
+    "KARGO_RELEASE_REGISTRY_PASSWORD": "s3cret:/+$",
+}
+
+
+def push(registry: Registry, repository: str = "kano") -> str:
+    return registry.push(repository, "1.4.0", artifact(), replace=False)
+
+
+def refused(use: Callable[[], object]) -> RefusedError:
+    with pytest.raises(RefusedError) as raised:
+        use()
+    assert raised.value.remedy.startswith("Log in: helm registry login 127.0.0.1:")
+    assert "secret" not in str(raised.value)
+    return raised.value
+
+
+def bodies(server: FaultyServer) -> list[str]:
+    return [each.path for each in server.seen if each.length]
