@@ -13,6 +13,7 @@ from kargo_release.errors import FailedError, InvalidError, RefusedError, UsageE
 from kargo_release.oci.access import Access
 from kargo_release.oci.artifact import Artifact, Manifest
 from kargo_release.oci.authentication import Authentication, Scope
+from kargo_release.oci.call import Answer
 from kargo_release.oci.credentials import find_login
 from kargo_release.oci.hosts import api_host, is_loopback
 from kargo_release.oci.manifest import digest_of, read_manifest
@@ -28,6 +29,7 @@ from kargo_release.oci.retry import TimeLimits
 if TYPE_CHECKING:
     from kargo_release.oci.repository import Repository
 
+_DIGEST = "Docker-Content-Digest"
 _PULL = "pull"
 _PUSH = "pull,push"
 
@@ -108,12 +110,14 @@ class Registry:
         Raises:
             InvalidError: What answered is no manifest, or not the one that the digest names.
             RefusedError: The login is missing or has no right.
-            FailedError: The registry cannot be reached or is not well.
+            FailedError: The registry cannot be reached, is not well, or other bytes came than it
+                sent.
         """
         where = self.reference(repository, check_tag_or_digest(tag))
         answer = self._repository(repository, _PULL).manifest(tag)
         if answer is None:
             return None
+        _check_arrived(answer, where)
         manifest = read_manifest(answer.content, where)
         if is_digest(tag) and manifest.digest != tag:
             raise _altered(where, manifest.digest)
@@ -210,7 +214,7 @@ def _held(there: "Repository", tag: str) -> str:
     head = there.manifest(tag, "HEAD")
     if head is None:
         return ""
-    told = head.headers.get("Docker-Content-Digest", "")
+    told = head.headers.get(_DIGEST, "")
     if is_digest(told):
         return told
     answer = there.manifest(tag)
@@ -227,6 +231,16 @@ def _same(where: str, held: str, digest: str) -> str:
     raise RefusedError(
         f"{where} is already out with other content ({held})", "Give it a new version."
     )
+
+
+def _check_arrived(answer: Answer, where: str) -> None:
+    """Compare what came with the digest that the registry tells beside it."""
+    told, came = answer.headers.get(_DIGEST, ""), digest_of(answer.content)
+    if is_digest(told) and told.startswith("sha256:") and told != came:
+        raise FailedError(
+            f"{where} came with other bytes than the registry sent: {came} instead of {told}",
+            "Check what lies before the registry, then run the command again.",
+        )
 
 
 def _altered(where: str, found: str) -> InvalidError:

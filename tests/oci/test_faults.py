@@ -253,6 +253,17 @@ def test_tells_a_portal_that_answers_with_its_own_page(
     assert "a proxy may want a login" in raised.value.remedy
 
 
+def test_tells_a_manifest_that_changed_under_way(alone: Registry, faulty: FaultyServer) -> None:
+    body = artifact().manifest.data
+    faulty.faults = [
+        Fault("GET", "/manifests/", headers={"Docker-Content-Digest": OTHER}, body=body)
+    ]
+    with pytest.raises(FailedError, match="other bytes than the registry sent") as raised:
+        alone.manifest("kano", "1.4.0")
+    assert OTHER in raised.value.message
+    assert "run the command again" in raised.value.remedy
+
+
 def test_refuses_other_bytes_than_the_digest_names(behind: Registry, before: FaultyServer) -> None:
     push(behind)
     before.faults = [
