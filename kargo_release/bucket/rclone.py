@@ -31,8 +31,10 @@ def resolve(address: str, environ: Mapping[str, str]) -> tuple[str, Access]:
     """
     found = _ADDRESS.fullmatch(address)
     if found is None:
+        # What stands behind a comma are options, keys among them (rclone's connection strings).
+        shown, comma, _ = address.partition(",")
         raise UsageError(
-            f"settings: backup {address} names no rclone remote",
+            f"settings: backup {shown}{comma and ',…'} names no rclone remote",
             "Write it as rclone:NAME or rclone:NAME/path, with a NAME of `rclone listremotes`.",
         )
     config = load(environ)

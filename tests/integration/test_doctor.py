@@ -165,9 +165,13 @@ def test_what_is_refused_comes_before_what_is_away(platform: Sandbox, tmp_path: 
     assert list((tmp_path / "s3/team").rglob("*.*")) == []
 
 
-def test_tells_no_secret_that_an_address_holds(platform: Sandbox) -> None:
+@pytest.mark.parametrize(
+    "backup", ["s3://ada:s3cr%65t@bucket/helm", "rclone::s3,secret_access_key=s3cr%65t:bucket"]
+)
+def test_tells_no_secret_that_an_address_holds(platform: Sandbox, backup: str) -> None:
     platform.environ["KARGO_RELEASE_REGISTRY"] = "oci://ada:s3cr%65t@127.0.0.1:1/helm"
-    platform.environ["KARGO_RELEASE_BACKUP"] = "s3://ada:s3cr%65t@bucket/helm"
+    platform.environ["KARGO_RELEASE_BACKUP"] = backup
+    del platform.environ["KARGO_RELEASE_S3__ENDPOINT"], platform.environ["KARGO_RELEASE_S3__REGION"]
     platform.environ["KARGO_RELEASE_IMAGE_REGISTRY"] = "https://ada:s3cr%65t@127.0.0.1"
     platform.git("remote", "set-url", "origin", "http://ada:s3cr%65t@127.0.0.1:1/x.git")
 

@@ -47,11 +47,17 @@ def look(project: Project) -> Sequence[Check]:
         return _none()
     protection = store.protection()
     return [
-        ok(_BACKUP, f"{store.address} answers"),
+        ok(_BACKUP, f"{_place(project, store)} answers"),
         attempt(_LIST, lambda: _list(store)),
         attempt(_INDEX, lambda: _index(store)),
         *_written(store, protection, is_single=project.settings.s3.single_writer),
     ]
+
+
+def _place(project: Project, store: ObjectStore) -> str:
+    """Return where the backup is, and for a remote of rclone's what it stands for."""
+    called = str(project.settings.backup)
+    return f"{called}, which is {store.address}," if called.startswith("rclone:") else store.address
 
 
 def _none() -> list[Check]:

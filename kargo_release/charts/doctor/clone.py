@@ -27,12 +27,20 @@ def look_at_settings(project: Project) -> Sequence[Check]:
 def _in_force(settings: Settings) -> str:
     values = {
         "registry": settings.registry or "local",
-        "backup": settings.backup or ("local" if settings.is_local else "none"),
+        "backup": _backup(settings),
         "image_registry": settings.image_registry or "none",
         "dev_version": settings.dev_version,
         "jobs": settings.jobs,
     }
     return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def _backup(settings: Settings) -> str:
+    if settings.backup is None:
+        return "local" if settings.is_local else "none"
+    # In rclone's connection strings a comma begins options, keys among them.
+    is_rclone = settings.backup.startswith("rclone:")
+    return settings.backup.partition(",")[0] if is_rclone else settings.backup
 
 
 def look_at_clone(project: Project) -> Sequence[Check]:

@@ -112,6 +112,27 @@ def _raise_first(found: dict[str, Told]) -> None:
             raise FailedError(each.message, each.remedy)
 
 
+def test_says_what_a_remote_of_rclone_stands_for(
+    platform: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "rclone.conf"
+    config.write_text(
+        "[team]\ntype = s3\nprovider = Other\naccess_key_id = releaser\n"
+        f"secret_access_key = s3cret-key\nendpoint = {platform.endpoint}\n"
+    )
+    monkeypatch.setenv("RCLONE_CONFIG", str(config))
+    del platform.environ["KARGO_RELEASE_S3__ENDPOINT"], platform.environ["KARGO_RELEASE_S3__REGION"]
+    platform.environ["KARGO_RELEASE_BACKUP"] = f"rclone:team/{platform.bucket}/helm"
+
+    found = look(platform)
+
+    assert {each.state for each in found.values()} == {"ok"}
+    assert found[BACKUP].message == (
+        f"rclone:team/{platform.bucket}/helm, which is s3://{platform.bucket}/helm/, answers"
+    )
+    assert "s3cret" not in str(found)
+
+
 def test_raises_that_there_is_no_such_bucket(platform: Sandbox) -> None:
     platform.environ["KARGO_RELEASE_BACKUP"] = "s3://nobody-has-this/helm"
 
