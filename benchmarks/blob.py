@@ -19,7 +19,7 @@ from time import perf_counter
 from urllib.parse import urlsplit
 
 from benchmarks import ROOT
-from benchmarks.measure import Comparison, in_turn, machine, report
+from benchmarks.measure import Comparison, in_turn, machine, peak, report
 
 _SIZE = 300 << 20  # bytes
 _LARGEST = 60 << 20  # bytes
@@ -55,7 +55,7 @@ def main() -> None:
         name, *words = sys.argv[1:]
         start = perf_counter()
         {"ours": _ours, "bare": _bare}[name](*words)
-        print(json.dumps([perf_counter() - start, _peak()]))
+        print(json.dumps([perf_counter() - start, peak()]))
         return
     from servers import docker_registry  # its libraries would count in each process
 
@@ -108,13 +108,6 @@ def _bare(host: str, repository: str, file: str) -> None:
         answer.read()
     if answer.status != 201:
         raise AssertionError(answer.status)
-
-
-def _peak() -> int:
-    """Return the most bytes that this process held in memory (proc(5), status, VmHWM)."""
-    # getrusage would count the process that started this one, too.
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
 
 
 def _megabytes(size: int) -> str:

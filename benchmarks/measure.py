@@ -80,6 +80,13 @@ def report(title: str, times: Times, comparisons: Sequence[Comparison]) -> str:
     return f"{title}\n\n{compared}\n\n{table(('time', 'median', 'spread'), rows)}\n"
 
 
+def peak() -> int:
+    """Return the most bytes that this process held in memory (proc(5), status, VmHWM)."""
+    # getrusage would count the process that started this one, too.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+
+
 def machine() -> str:
     """Return what was measured on."""
     python = f"Python {platform.python_version()}"

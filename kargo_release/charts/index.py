@@ -4,8 +4,9 @@ Format: helm/helm ``pkg/repo/v1/index.go``. It is written as JSON, which Helm ta
 expects YAML and loads far faster, one version a line (`index_lines`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -73,7 +74,7 @@ class Index:
 
     Args:
         head: All but the entries; ``apiVersion`` is among it.
-        charts: The lines of each chart by its name (see `index_lines`).
+        charts: The lines of each chart by its name (see `index_lines`), the newest version first.
         place: How messages name it.
     """
 
@@ -86,7 +87,8 @@ class Index:
     def of(cls, document: Mapping[str, Any], place: str = KEY) -> "Index":
         """Return the index that a document is: ``entries`` has a list of mappings by each name.
 
-        Nulls among the versions, which Helm skips too, are dropped; all else stays.
+        Nulls among the versions, which Helm skips too, are dropped, and the newest version comes
+        first; all else stays.
 
         Raises:
             InvalidError: Something else is there.
@@ -96,8 +98,8 @@ class Index:
             raise _invalid(place, "its `entries` is not a mapping")
         head = {key: value for key, value in document.items() if key != "entries"}
         charts = {
-            name: index_lines.lines(_checked(name, [] if versions is None else versions, place))
-            for name, versions in (entries or {}).items()
+            name: index_lines.lines(_ordered(name, [] if held is None else held, place))
+            for name, held in (entries or {}).items()
         }
         return cls(index_lines.without_checksum(head), charts, place)
 
@@ -113,12 +115,16 @@ class Index:
             InvalidError: They can't be read, though their checksum says otherwise.
         """
         if name not in self._parsed and name in self.charts:
-            try:
-                held = index_lines.versions(self.charts[name])
-            except (ValueError, RecursionError) as error:
-                raise invalid(self.place, f"the lines of {name!r}: {error}") from None
-            self._parsed[name] = _checked(name, held, self.place)
+            with self._reading(name):
+                self._parsed[name] = index_lines.versions(self.charts[name])
         return self._parsed.get(name, ())
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, RecursionError) as error:
+            raise invalid(self.place, f"the lines of {name!r}: {error}") from None
 
     def versions(self, name: str) -> list[str]:
         """Return the versions of a chart in the order of the file; empty for an unknown one."""
@@ -126,8 +132,18 @@ class Index:
 
     def entry(self, name: str, version: str) -> _Version | None:
         """Return the entry of exactly this version, build metadata included, or None."""
-        held = (each for each in self.of_chart(name) if each.get("version") == version)
-        return next(held, None)
+        with self._reading(name):
+            return index_lines.find(self.charts.get(name, b""), version)
+
+    def with_entry(self, entry: Entry) -> "Index":
+        """Return the index with the entry in place of its version.
+
+        Raises:
+            InvalidError: The chart's lines can't be read, though their checksum says otherwise.
+        """
+        with self._reading(entry.name):
+            chart = index_lines.put(self.charts.get(entry.name, b""), entry.document())
+        return replace(self, charts={**self.charts, entry.name: chart}, _parsed={})
 
 
 EMPTY = Index({"apiVersion": "v1"}, {})
@@ -164,14 +180,16 @@ def merge(index: Index, entries: Iterable[Entry], now: str) -> Index:
         now: The time to be ``generated``, in RFC 3339 and UTC.
 
     Returns:
-        The same object when nothing changed. Else the charts that changed are sorted, newest first.
+        The same object when nothing changed.
+
+    Raises:
+        InvalidError: A chart's lines can't be read.
     """
-    changed: dict[str, list[_Version]] = {}
+    merged = index
     for entry in entries:
         if not _holds(index, entry):
-            before = changed.get(entry.name) or index.of_chart(entry.name)
-            changed[entry.name] = _with(before, entry)
-    return with_charts(index, changed, now) if changed else index
+            merged = merged.with_entry(entry)
+    return _generated(merged, now) if merged is not index else index
 
 
 def with_charts(index: Index, changed: Mapping[str, Sequence[_Version]], now: str) -> Index:
@@ -185,7 +203,7 @@ def with_charts(index: Index, changed: Mapping[str, Sequence[_Version]], now: st
     emptied = {name for name, versions in changed.items() if not versions}
     lines = {name: index_lines.lines(versions) for name, versions in changed.items()}
     charts = {n: each for n, each in {**index.charts, **lines}.items() if n not in emptied}
-    return Index({**index.head, "generated": now}, dict(sorted(charts.items())), index.place)
+    return _generated(replace(index, charts=charts, _parsed={}), now)
 
 
 def render(index: Index) -> bytes:
@@ -211,14 +229,14 @@ def _with_api_version(index: Index) -> Index:
     return index
 
 
-def _checked(name: str, versions: Any, place: str) -> list[_Version]:
+def _ordered(name: str, versions: Any, place: str) -> list[_Version]:
     if not isinstance(versions, list):
         raise _invalid(place, f"what it has of {name!r} is not a list")
     held = [each for each in versions if each is not None]
     for each in held:
         if not isinstance(each, dict) or not isinstance(each.get("version", ""), str):
             raise _invalid(place, f"a version of {name!r} is not one")
-    return held
+    return newest_first(held, lambda each: str(each.get("version", "")))
 
 
 def _holds(index: Index, entry: Entry) -> bool:
@@ -226,6 +244,6 @@ def _holds(index: Index, entry: Entry) -> bool:
     return held is not None and {**held, "created": entry.created} == entry.document()
 
 
-def _with(versions: Sequence[_Version], entry: Entry) -> list[_Version]:
-    others = [each for each in versions if each.get("version") != entry.version]
-    return newest_first([*others, entry.document()], lambda each: each.get("version", ""))
+def _generated(index: Index, now: str) -> Index:
+    charts = dict(sorted(index.charts.items()))
+    return replace(index, head={**index.head, "generated": now}, charts=charts)

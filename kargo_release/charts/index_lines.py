@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from kargo_release.charts import index_text
+from kargo_release.versions import newest_first
 
 CHECKSUM = "io.github.kargo-release.checksum"
 """The annotation: ``sha256:`` and the digest, in hexadecimal, from the line of ``entries`` on."""
@@ -60,15 +61,69 @@ def lines(versions: Iterable[_Version]) -> bytes:
     return _NEXT_LINE.join(_json(each).encode() for each in versions)
 
 
-def versions(chart: bytes) -> list[Any]:
-    """Return what the lines of one chart hold.
+def versions(chart: bytes) -> list[_Version]:
+    """Return what the lines of one chart hold, without nulls, which Helm skips too.
 
     Raises:
-        ValueError: They are not lines of JSON, or a mapping has a key twice.
+        ValueError: They are not lines of JSON, or what one holds is no version.
         RecursionError: They are nested too deeply.
     """
     held = index_text.json_value(b"[" + chart + b"]")
-    return held if isinstance(held, list) else []
+    return [_checked(each) for each in held if each is not None]
+
+
+def find(chart: bytes, version: str) -> _Version | None:
+    """Return what the lines of one chart hold of exactly this version, or None.
+
+    Raises:
+        ValueError, RecursionError: As ``versions``.
+    """
+    mark = _mark(version)
+    found = (_parsed(line) for line in _split(chart) if mark in line) if mark in chart else ()
+    return next((held for held in found if held.get("version") == version), None)
+
+
+def put(chart: bytes, entry: _Version) -> bytes:
+    """Return the lines of one chart with the entry in place of its version.
+
+    It comes before the first version that is older; all other lines stay as they are.
+
+    Raises:
+        ValueError, RecursionError: As ``versions``.
+    """
+    version = entry["version"]
+    mark = _mark(version)
+    others = [line for line in _split(chart) if mark not in line or not _is(line, version)]
+    older = (at for at, line in enumerate(others) if _is_newer(version, _parsed(line)))
+    others.insert(next(older, len(others)), _json(entry).encode())
+    return _NEXT_LINE.join(others)
+
+
+def _split(chart: bytes) -> list[bytes]:
+    return chart.split(_NEXT_LINE) if chart else []
+
+
+def _mark(version: str) -> bytes:
+    """Return what the line of a version holds; whatever is in lines was written by `_json`."""
+    return f'"version": {_json(version)}'.encode()
+
+
+def _is(line: bytes, version: str) -> bool:
+    return _parsed(line).get("version") == version
+
+
+def _is_newer(version: str, held: _Version) -> bool:
+    return newest_first([str(held.get("version", "")), version])[0] == version
+
+
+def _parsed(line: bytes) -> _Version:
+    return _checked(index_text.json_value(line))
+
+
+def _checked(held: Any) -> _Version:
+    if not isinstance(held, dict) or not isinstance(held.get("version", ""), str):
+        raise ValueError("a version is not one")
+    return held
 
 
 def without_checksum(head: Mapping[str, Any]) -> dict[str, Any]:

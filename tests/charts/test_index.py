@@ -98,6 +98,11 @@ def test_lists_the_newest_first() -> None:
     ]
 
 
+def test_puts_the_newest_first_of_what_others_wrote() -> None:
+    found = read(b"apiVersion: v1\nentries: {kano: [{version: 1.9.0}, {a: b}, {version: 1.10.0}]}")
+    assert found.entries == {"kano": [{"version": "1.10.0"}, {"version": "1.9.0"}, {"a": "b"}]}
+
+
 def test_finds_a_version_by_its_exact_text() -> None:
     found = with_versions("1.0.0", "1.0.0+b")
     held = found.entry("kano", "1.0.0+b")

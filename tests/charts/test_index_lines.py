@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexes import BY_HELM, LATER, NOW, entry
 
-from kargo_release.charts import index, index_lines
+from kargo_release.charts import index, index_lines, index_text
 from kargo_release.charts.index import EMPTY, Entry, Index, merge, read, render
 from kargo_release.errors import InvalidError
 from kargo_release.versions import newest_first
@@ -27,22 +27,20 @@ def stamped(body: bytes, head: bytes = b'"apiVersion": "v1",\n') -> bytes:
     return b"{" + head + b'"annotations": ' + annotations + b",\n" + body
 
 
-def test_parses_only_the_charts_that_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parses_only_the_lines_that_it_must_compare_with(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[bytes] = []
-    versions = index_lines.versions
+    json_value = index_text.json_value
 
-    def watched(chart: bytes) -> list[Any]:
-        parsed.append(chart)
-        return versions(chart)
+    def watched(data: bytes) -> Any:
+        parsed.append(data)
+        return json_value(data)
 
-    monkeypatch.setattr(index_lines, "versions", watched)
+    monkeypatch.setattr(index_text, "json_value", watched)
 
     merged = merge(read(OURS), [entry("1.2.0")], LATER)
 
+    assert [line for line in parsed if b'"version"' in line] == [OURS.splitlines()[8][:-1]]
     assert merged.versions("kano") == ["1.2.0", "1.1.0", "1.0.0"]
-    assert parsed
-    assert not [chart for chart in parsed if b"k2" in chart]
-    assert index_lines.split(OURS) is not None
 
 
 def test_copies_the_lines_of_all_other_charts() -> None:
@@ -116,8 +114,8 @@ def test_parses_all_of_what_is_in_another_form_whatever_its_checksum(body: bytes
     [
         (b'{"version": "1.0.0"', "the lines of 'kano'"),
         (b'{"version": "1.0.0", "version": "1.0.0"}', "the key 'version' twice"),
-        (b'{"version": 1}', "a version of 'kano' is not one"),
-        (b'"1.0.0"', "a version of 'kano' is not one"),
+        (b'{"version": 1}', "the lines of 'kano': a version is not one"),
+        (b'"1.0.0"', "the lines of 'kano': a version is not one"),
         (b'{"version": "1.0.0"}], [{"version": "1.0.0"}', "the lines of 'kano'"),
         (b"],", "the lines of 'kano'"),
         (b"\xff", "the lines of 'kano'"),
@@ -187,7 +185,7 @@ def test_writes_no_character_that_readers_of_yaml_refuse() -> None:
 def merged_whole(
     document: Mapping[str, Any], entries: Sequence[Entry], now: str
 ) -> Mapping[str, Any]:
-    charts = {name: [*held] for name, held in document["entries"].items()}
+    charts = {name: ordered(held) for name, held in document["entries"].items()}
     changed = False
     for each in entries:
         held = charts.get(each.name, [])
@@ -195,11 +193,13 @@ def merged_whole(
         if same and {**same[0], "created": each.created} == each.document():
             continue
         others = [it for it in held if it.get("version") != each.version]
-        charts[each.name] = newest_first(
-            [*others, each.document()], lambda it: str(it.get("version", ""))
-        )
+        charts[each.name] = ordered([*others, each.document()])
         changed = True
     return {**document, "entries": charts, **({"generated": now} if changed else {})}
+
+
+def ordered(held: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return newest_first(held, lambda it: str(it.get("version", "")))
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
