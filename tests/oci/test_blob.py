@@ -1,10 +1,13 @@
 """Blobs that stay in a file: hashed and sent in pieces, anew for each try."""
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from servers import DockerRegistry
 
 from kargo_release.errors import FailedError, InvalidError
 from kargo_release.oci.artifact import Artifact, Blob, FileBlob, Store, file_blob
@@ -125,3 +128,29 @@ def test_still_pushes_what_is_in_memory(registry: Registry) -> None:
     pushed = artifact(LARGE)
     registry.push("app", "1.0.0", pushed, replace=False)
     assert registry.blob("app", pushed.layers[0].digest, len(LARGE)) == LARGE
+
+
+PUSH = """
+import os, sys
+from pathlib import Path
+from kargo_release.oci.artifact import Artifact, Blob, file_blob
+from kargo_release.oci.registry import Registry
+
+registry = Registry(sys.argv[1], plain_http=None, environ=os.environ)
+pushed = Artifact(Blob("a/b", b"{}"), (file_blob("a/b", Path(sys.argv[2])),))
+registry.push("app", "1.0.0", pushed, replace=True)
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is told by /proc")
+def test_holds_little_of_a_large_file_in_memory(
+    docker: DockerRegistry, prefix: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "image.tar"
+    with file.open("wb") as opened:
+        opened.truncate(96 << 20)
+    words = [sys.executable, "-c", PUSH, f"oci://{docker.host}/{prefix}", str(file)]
+    told = subprocess.run(words, check=True, capture_output=True, timeout=60)
+    assert int(told.stdout) << 10 < 60 << 20
