@@ -252,7 +252,9 @@ class RealClone(Repository):
 
         if verb(arguments) in _NETWORK:
             try:
-                return self._actor.call(f"git: {' '.join(arguments[-1:])}", run, OfflineError)
+                what = verb(arguments)
+                told = what if what == "ls-remote" else " ".join([what, *arguments[-1:]])
+                return self._actor.call(f"git: {told}", run, OfflineError)
             except OfflineError:
                 return _OFFLINE
         if verb(arguments) in ("show", "ls-tree") or list(arguments[1:]) == ["--batch"]:

@@ -17,10 +17,14 @@ VERSION = "1.0.0"
 
 @dataclass
 class Deeds:
-    """What an actor has done: when it began, what was out then, what it changed for good."""
+    """What an actor has done: when it began, what was out then, what it changed for good.
+
+    ``listed`` is what was out when it last listed the refs of the Git remote.
+    """
 
     began: int
     found: Seen
+    listed: Seen
     written: set[str] = field(default_factory=set)
     claimed: set[str] = field(default_factory=set)
 
@@ -46,20 +50,22 @@ class Laws:
 
     def begin(self, actor: str) -> None:
         """Remember what is out as somebody begins."""
-        self.deeds[actor] = Deeds(self.step, self.see())
+        self.deeds[actor] = Deeds(self.step, self.see(), self.see())
 
     def see(self) -> Seen:
         """Return what is out now."""
         return Seen.of(self.world)
 
-    def check(self, before: Seen, actor: str) -> Seen:
+    def check(self, before: Seen, actor: str, what: str) -> Seen:
         """Hold what an actor has just done against every law; return what is out now."""
         self.step += 1
         after = self.see()
+        if what == "git: ls-remote" and actor in self.deeds:
+            self.deeds[actor].listed = before
         if after != before:
             self._check_registry(before, after)
             self._check_backup(before, after)
-            self._check_tags(before, after)
+            self._check_tags(before, after, actor)
             self._check_claims(before, after, actor)
             self._check_one_content(after)
             self._note(before, after, actor)
@@ -98,10 +104,11 @@ class Laws:
         for file, digest in after.listed:
             assert not is_release(file) or after.digests[file] == digest, f"{file} is not listed so"
 
-    def _check_tags(self, before: Seen, after: Seen) -> None:
+    def _check_tags(self, before: Seen, after: Seen, actor: str) -> None:
         assert before.tags.items() <= after.tags.items(), "a tag was moved"
         for key in after.tags.keys() - before.tags.keys():
             content = self.content(key, after.tags[key])
+            assert self._is_claimed(key, content, self.deeds[actor].listed), f"{key} has no claim"
             assert after.backup.get(key) == content, f"{key} is tagged and not backed up"
             assert (key, after.digests[key]) in after.listed, f"{key} is tagged and not listed"
             if key not in self.spoilt:

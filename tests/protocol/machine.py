@@ -37,13 +37,16 @@ class Releases(RuleBasedStateMachine):
         """Return a new world: which Git it has is up to the test."""
         raise NotImplementedError
 
-    @initialize(keeps_metadata=st.booleans())
-    def start(self, keeps_metadata: bool) -> None:
+    @initialize(keeps_metadata=st.booleans(), rivals=st.lists(sides, max_size=_AT_ONCE - 1))
+    def start(self, keeps_metadata: bool, rivals: list[Side]) -> None:
+        """Let some have made their plans, on an empty platform, and be about to claim."""
         self.world = self.make_world(keeps_metadata=keeps_metadata)
         self.laws = Laws(self.world, self.met)
         self.actors: list[Actor[Any]] = []
         self.count = 0
         self.has_failed = self.has_meddled = False
+        for side in rivals:
+            self.go_to(self.begin("release", self.world.release(side, CHARTS[:1])), "git: push")
 
     @property
     def has_room(self) -> bool:
@@ -125,7 +128,7 @@ class Releases(RuleBasedStateMachine):
         before = self.laws.see()
         key = data.draw(st.sampled_from(sorted(before.claims)))
         self.world.remote.delete(f"refs/kargo-release/{key.removesuffix('.tgz')}")
-        self.laws.check(before, "outsider")
+        self.laws.check(before, "outsider", "deletes a claim")
 
     def begin(self, kind: str, work: Any) -> Actor[Any]:
         self.count += 1
@@ -137,10 +140,10 @@ class Releases(RuleBasedStateMachine):
         return actor
 
     def resume(self, actor: Actor[Any], order: Order) -> None:
-        before = self.laws.see()
+        before, what = self.laws.see(), actor.calls or ""
         try:
             actor.resume(order)
-            self.laws.check(before, actor.name)
+            self.laws.check(before, actor.name, what)
             self.settle(actor)
         except BaseException:
             self.has_failed = True
