@@ -1,20 +1,51 @@
 """What all tests share: an environment that tells nothing, and the real parts."""
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from confidential import betrayed, check, checked_communicate
 from sandbox import Sandbox
 from servers import DockerRegistry, docker_registry
 from servers_s3 import moto
 from surroundings import given, silenced
+
+from kargo_release.errors import KargoError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-faults", action="store_true", help="write the tables of docs/faults.md anew"
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that passed, but printed or logged a secret."""
+    report = yield
+    for name, text in report.sections:
+        if report.passed and betrayed(text):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid}: {name} holds a secret"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _keep_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for secrets in every error, and in what every process of ours prints."""
+
+    def init(self: KargoError, message: str, remedy: str = "") -> None:
+        begin(self, message, remedy)
+        check(f"{self.message} {self.remedy}", "an error")
+
+    begin = KargoError.__init__
+    monkeypatch.setattr(KargoError, "__init__", init)
+    communicate = checked_communicate(subprocess.Popen.communicate)
+    monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
 
 
 @pytest.fixture(autouse=True)

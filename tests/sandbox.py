@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import botocore.session
+import confidential
 
 PROGRAM = Path(sys.executable).parent / "kargo-release"
 DEPLOYMENT = """apiVersion: v1
@@ -31,6 +33,9 @@ class Ended:
     exit_code: int
     out: str
     err: str
+
+    def __post_init__(self) -> None:
+        confidential.check(self.out + self.err, "what a command printed")
 
     @property
     def document(self) -> Any:
@@ -136,8 +141,7 @@ class Sandbox:
 
     def s3(self) -> Any:
         """Return a client of the bucket's server."""
-        session = botocore.session.get_session()
-        return session.create_client("s3", region_name="us-east-1", endpoint_url=self.endpoint)
+        return _s3(self.endpoint)
 
     def clone(self, path: Path) -> "Sandbox":
         """Clone the remote, with the same settings."""
@@ -199,6 +203,12 @@ class Sandbox:
         """Return every ref of the remote with its object."""
         lines = self.remote_git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
         return dict(line.split(" ", 1) for line in lines)
+
+
+@cache
+def _s3(endpoint: str) -> Any:
+    session = botocore.session.get_session()
+    return session.create_client("s3", region_name="us-east-1", endpoint_url=endpoint)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from real_rclone import rclone_program
 
-ACCESS_KEY, SECRET_KEY = "releaser", "a-secret-of-the-tests"
+ACCESS_KEY, SECRET_KEY = "releaser", "the-s3cret-of-the-bucket"
 
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
 _START_TIMEOUT = 30.0  # seconds
