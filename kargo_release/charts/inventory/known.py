@@ -72,9 +72,11 @@ class KnownVersions:
     def add_index(self, index: Index) -> None:
         """Take in what index.yaml lists; all of it was published as a chart's version."""
         for name, entries in index.entries.items():
-            for version in dict.fromkeys(str(each.get("version", "")) for each in entries):
+            # Of two entries of one version Helm takes the first.
+            by_version = {str(each.get("version", "")): each for each in reversed(entries)}
+            for version, entry in by_version.items():
                 if is_name(name) and _is_loose(version):
-                    self._add(name, version, entry=index.entry(name, version))
+                    self._add(name, version, entry=entry)
 
     def add_registry(self, name: str, tags: Iterable[str]) -> None:
         """Take in the tags of a chart's repository, in which ``_`` stands for ``+``."""
