@@ -1,7 +1,8 @@
 """Tries out whether a bucket may be written and honours conditions, and removes what that made.
 
 A write on condition of an etag that no object bears tells both and makes nothing, where there is
-no object and the store honours it: Amazon S3 looks at the right to write before the condition.
+no object and the store honours it: a server looks at the right to write before the condition
+(RFC 9110, section 13.2.1).
 Only a store that goes on and writes must be tried further, with an object that is removed again.
 """
 

@@ -181,6 +181,18 @@ def test_tells_no_secret_that_an_address_holds(platform: Sandbox, backup: str) -
     assert "s3cr" not in text.out + text.err + data.out + data.err
 
 
+def test_leaves_no_claim_when_it_is_interrupted(platform: Sandbox) -> None:
+    once = f"{platform.path}.once"
+    platform.hook("post-receive", f'[ -e {once} ] || kill -INT "$RELEASER_PID"; touch {once}')
+
+    process = platform.start("doctor")
+    process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert Path(once).exists()
+    assert set(platform.remote_refs()) == {"refs/heads/main"}
+
+
 def test_works_with_everything_on_this_machine(local: Sandbox) -> None:
     before = everything(local)
 
@@ -190,6 +202,13 @@ def test_works_with_everything_on_this_machine(local: Sandbox) -> None:
     assert list(told(ended)) == NAMES
     assert everything(local) == before
     assert "doctor" in json.dumps(ended.document)
+
+
+def test_docs_tell_of_every_check() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+
+    assert set(NAMES) <= {name.strip(" `") for cell in rows for name in cell.split(",")}
 
 
 def test_does_one_thing_at_a_time_where_that_is_wanted(platform: Sandbox) -> None:

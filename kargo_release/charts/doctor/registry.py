@@ -50,8 +50,8 @@ def _reached(project: Project, access: Access) -> Check:
     settings = project.settings
     if settings.is_local:
         return _local(is_ci=is_ci(project.environ))
-    who = f"{access.authentication}, with {access.source}" if access.source else "without a login"
-    told = f"{settings.registry} answers, {who}"
+    login = f"{access.authentication} login from {access.source}"
+    told = f"{settings.registry} answers; {login if access.source else 'without a login'}"
     host = urlsplit(str(settings.registry)).hostname or ""
     if settings.plain_http and not is_loopback(host):
         return warning(

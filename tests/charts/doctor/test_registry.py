@@ -38,7 +38,7 @@ def test_finds_nothing_wrong(platform: Sandbox) -> None:
 
     assert list(found) == list(registry.NAMES)
     assert [each.state for each in found.values()] == ["ok", "ok", "ok", "unknown"]
-    assert found[REGISTRY].message == f"oci://{platform.registry} answers, without a login"
+    assert found[REGISTRY].message == f"oci://{platform.registry} answers; without a login"
     assert found[PULL].message == f"may pull {platform.registry}/kano"
     assert found[PUSH].message == f"may push to {platform.registry}/kano"
     assert "does not tell whether its tags are immutable" in found[TAGS].message
@@ -65,9 +65,9 @@ def test_says_where_the_login_came_from_and_not_what_it_is(local: Sandbox, tmp_p
         filed = look(local, DOCKER_CONFIG=str(tmp_path))[REGISTRY].message
 
     assert named.endswith(
-        "basic, with KARGO_RELEASE_REGISTRY_USERNAME and KARGO_RELEASE_REGISTRY_PASSWORD"
+        "answers; basic login from KARGO_RELEASE_REGISTRY_USERNAME and KARGO_RELEASE_REGISTRY_PASSWORD"
     )
-    assert filed.endswith(f"basic, with {file}")
+    assert filed.endswith(f"answers; basic login from {file}")
     assert "right" not in named + filed
 
 
