@@ -145,7 +145,8 @@ class FolderStore:
             FailedError: The disk refused.
         """
         folder = self._folder.absolute()
-        nearest = next(each for each in (folder, *folder.parents) if each.exists())
+        with _disk(folder):
+            nearest = next(each for each in (folder, *folder.parents) if each.exists())
         with _disk(nearest), tempfile.TemporaryFile(dir=nearest) as file:
             file.write(_TRIAL)
             file.flush()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kargo_release.bucket.folder import FolderStore
-from kargo_release.bucket.store import Listed, LostRaceError, Protection
+from kargo_release.bucket.store import Listed, LostRaceError, Protection, Trial
 from kargo_release.errors import FailedError, InvalidError
 
 TEXT = "text/plain"
@@ -360,3 +360,43 @@ while True:
         etag = state.etag if state else None
         after.put("k", b"after", if_match=etag, content_type=TEXT)
         assert not (folder / str(round_) / ".k.part").exists()
+
+
+def test_tries_a_folder_without_leaving_anything(store: FolderStore, folder: Path) -> None:
+    assert store.trial() == Trial("honoured")
+    assert not folder.exists()
+    store.check_writable()
+    before = sorted(folder.iterdir())
+
+    assert store.trial() == Trial("honoured")
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "message"), [("file/folder", "Not a directory"), ("x" * 300, "File name too long")]
+)
+def test_tells_a_folder_that_cannot_be_made(tmp_path: Path, path: str, message: str) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(FailedError, match=message) as told:
+        FolderStore(tmp_path / path).trial()
+
+    assert told.value.remedy
+
+
+def test_tells_a_folder_whose_disk_is_full(folder: Path) -> None:
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from kargo_release.bucket.folder import FolderStore\n"
+        "from kargo_release.errors import FailedError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))\n"
+        "try:\n    FolderStore(Path(sys.argv[1])).trial()\n"
+        "except FailedError as error:\n    print(error)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(folder)], check=True, capture_output=True, text=True
+    )
+
+    assert "File too large" in told.stdout
+    assert "ulimit -f" in told.stdout

@@ -64,9 +64,7 @@ def test_says_where_the_login_came_from_and_not_what_it_is(local: Sandbox, tmp_p
         file.write_text(json.dumps({"auths": {running.host: entry}}))
         filed = look(local, DOCKER_CONFIG=str(tmp_path))[REGISTRY].message
 
-    assert named.endswith(
-        "answers; basic login from KARGO_RELEASE_REGISTRY_USERNAME and KARGO_RELEASE_REGISTRY_PASSWORD"
-    )
+    assert named.endswith(f"answers; basic login from {' and '.join(LOGIN)}")
     assert filed.endswith(f"answers; basic login from {file}")
     assert "right" not in named + filed
 
