@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 import oras.container
 import oras.provider
@@ -11,7 +11,7 @@ import oras.provider
 from kargo_release.errors import InvalidError, RefusedError
 from kargo_release.oci.artifact import Blob, Content
 from kargo_release.oci.call import Answer, Call
-from kargo_release.oci.hosts import origin
+from kargo_release.oci.hosts import origin, resolve
 from kargo_release.oci.repository import NOT_FOUND, Repository
 from kargo_release.oci.retry import retry
 
@@ -79,9 +79,8 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
     def _begin(self) -> str:
         """Begin an upload and return where it goes on."""
         begun = self.do_request(f"{self.prefix}://{self._container.upload_blob_url()}", "POST")
-        location: str = self._get_location(self._repository.done(begun), self._container)
-        if location:
-            return location
+        if location := self._repository.done(begun).headers.get("Location"):
+            return resolve(begun.url, location)
         raise InvalidError(
             f"registry {self._host} does not say where to upload to",
             "Check that the address is that of a registry.",
@@ -107,7 +106,7 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
             following = answer.next_link()
             if not following:
                 return
-            url = self._on_this_registry(urljoin(url, following))
+            url = self._on_this_registry(resolve(url, following))
             length, pages = length + len(answer.content), pages + 1
         raise InvalidError(
             f"registry {self._host} lists the tags of {self._repository.scope.repository} "

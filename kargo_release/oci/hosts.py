@@ -1,7 +1,7 @@
 """Hosts of registries: where they are reached, and which of them are this machine."""
 
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from kargo_release.errors import InvalidError
 
@@ -27,6 +27,18 @@ def is_docker_hub(host: str) -> bool:
 def api_host(host: str) -> str:
     """Return where the registry that people call ``host`` answers."""
     return "registry-1.docker.io" if is_docker_hub(host) else host
+
+
+def resolve(url: str, location: str) -> str:
+    """Return where an answer from ``url`` leads to; ``location`` may be relative (RFC 3986).
+
+    Raises:
+        InvalidError: It is no address.
+    """
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise InvalidError(f"{location[:_SHOWN]!r} is not an address", _ASTRAY) from None
 
 
 def origin(url: str) -> str:

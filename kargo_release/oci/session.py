@@ -6,7 +6,7 @@ It stands on urllib3, as requests does: preparing a request costs requests more 
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, ProxyManager, Timeout
 from urllib3.exceptions import HTTPError
@@ -16,7 +16,7 @@ from kargo_release.errors import InvalidError
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.connection import pool_classes
 from kargo_release.oci.faults import broken_connection
-from kargo_release.oci.hosts import origin
+from kargo_release.oci.hosts import origin, resolve
 from kargo_release.oci.proxy import proxied
 from kargo_release.oci.refusals import unwell
 from kargo_release.oci.retry import TimeLimits, TransientError, retry_after
@@ -73,7 +73,7 @@ class Session:
             location = answer.headers.get("Location") if redirected else None
             if not location:
                 return self._well(answer, call)
-            url = urljoin(url, location)
+            url = resolve(url, location)
         raise InvalidError(
             f"registry {self.host} redirects without end", "Check the registry's address."
         )

@@ -338,10 +338,29 @@ def test_refuses_an_upload_without_a_place(alone: Registry, faulty: FaultyServer
 def test_survives_a_place_that_is_none(
     alone: Registry, faulty: FaultyServer, location: str
 ) -> None:
-    faulty.faults = [Fault("POST", "/", 202, {"Location": location})]
-    with pytest.raises(KargoError) as raised:
+    link = {"Link": f'<{location}>; rel="next"'}
+    faulty.faults = [
+        Fault("POST", "/", 202, {"Location": location}),
+        Fault("GET", "/blobs/", 307, {"Location": location}),
+        Fault("GET", "/tags/", headers=link, body=b'{"tags":["a"]}'),
+    ]
+    uses: tuple[Callable[[], object], ...] = (
+        lambda: push(alone),
+        lambda: alone.blob("kano", OTHER, 1),
+        lambda: alone.tags("kano"),
+    )
+    for use in uses:
+        with pytest.raises(KargoError) as raised:
+            use()
+        assert raised.value.remedy
+
+
+def test_uploads_to_a_place_beside_the_one_it_asked(alone: Registry, faulty: FaultyServer) -> None:
+    faulty.faults = [Fault("POST", "/", 202, {"Location": "here?state=1"}), Fault("PUT", "/", 201)]
+    with pytest.raises(FailedError, match="does not have it"):
         push(alone)
-    assert raised.value.remedy
+    path = next(each.path for each in faulty.seen if each.method == "PUT")
+    assert path.startswith("/v2/team/helm/kano/blobs/uploads/here?state=1&digest=sha256%3A")
 
 
 def test_gives_up_on_redirects_without_end(alone: Registry, faulty: FaultyServer) -> None:
