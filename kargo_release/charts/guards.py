@@ -4,6 +4,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 
 from kargo_release.charts.dependencies import ResolvedChart
+from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.packing import stands_for
 from kargo_release.charts.sources import ChartSource
 from kargo_release.errors import RefusedError
@@ -31,6 +32,16 @@ def check_registry_was_chosen(settings: Settings, environ: Mapping[str, str]) ->
         "no registry is set, and what CI keeps on its own disk is lost with it",
         "Set registry: oci://HOST/PATH in kargo-release.yaml, or `registry: local` if you mean it.",
     )
+
+
+def check_dated(releases: Sequence[ChartRelease]) -> None:
+    """Refuse a commit whose time can't be written, before anything is changed.
+
+    Raises:
+        InvalidError: It was made after the year 9999, by its own account.
+    """
+    for release in releases:
+        _ = release.created  # raises
 
 
 def check_committed(repository: Repository, charts: Sequence[ResolvedChart]) -> None:

@@ -87,6 +87,7 @@ def release_charts(
     if ref is None:
         guards.check_committed(project.repository, list(packed.charts.values()))
     releases = [ChartRelease(each, commit, is_dev=False) for each in packed.archives.values()]
+    guards.check_dated(releases)
     route = _route(project, commit, releases, audience)
     audience.waits(f"comparing {counted(len(releases))} with what is out")
     rows = [_at_claimed_commit(row, project) for row in plan.compare(route.all, releases)]
@@ -277,7 +278,7 @@ def _confirmed(
         )
     if error is None:
         return replace(row, found={**row.found, **seen.found})
-    return replace(row, error=error, outcomes={**row.outcomes, "tag": Outcome.FAILED})
+    return row.stopped(error)
 
 
 def _end_claims(route: Route, rows: Rows) -> Rows:

@@ -1,6 +1,7 @@
 """Claims that others make between the plan and our own: they are theirs to end."""
 
 import os
+import re
 from unittest.mock import patch
 
 import pytest
@@ -110,3 +111,38 @@ def test_puts_out_nothing_that_was_begun_when_a_rival_claims_another_chart(
     refs = platform.remote_refs()
     assert (refs[KANO], refs[KUBE]) == (begun, rival)
     assert not any(ref.startswith("refs/tags/") for ref in refs)
+
+
+def test_is_only_refused_when_somebody_ended_the_claim_that_it_gives_up(platform: Sandbox) -> None:
+    platform.write_chart("kube")
+    platform.commit("Add kube")
+    platform.push()
+    rival = next_commit(platform, "charts/kube/values.yaml")
+    aside = "env -u GIT_QUARANTINE_PATH -u GIT_OBJECT_DIRECTORY git update-ref"
+    platform.hook(
+        "pre-receive",
+        'while read -r old new ref; do case "$ref $new" in '
+        f'"{KANO} 0000"*) {aside} -d {KANO};; '
+        f'"{KUBE} "*) {aside} {KUBE} {rival} {"0" * 40};; esac; done; exit 0',
+    )
+
+    ended = platform.run("release-chart", "kano", "kube", "--json")
+
+    assert ended.exit_code == 3, ended.err
+    held_back = next(each for each in ended.document["charts"] if each["name"] == "kano")
+    assert held_back["error"]["kind"] == "refused"
+    assert claims(platform) == [KUBE]
+
+
+def test_claims_nothing_of_a_commit_whose_time_can_not_be_written(platform: Sandbox) -> None:
+    # Git takes no such date from outside, but holds commits of those that do.
+    head = platform.git("cat-file", "commit", "HEAD")
+    late = re.sub(r"(?m)^(committer .*>) \d+", r"\1 253402300800", head)
+    sha = platform.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=f"{late}\n")
+    platform.git("push", "--quiet", "--force", "origin", f"{sha}:main")
+
+    ended = platform.run("release-chart", "kano", "--ref", sha, "--json")
+
+    assert ended.exit_code == 2, ended.err
+    assert ended.tells("was made after the year 9999", "a machine whose clock is right")
+    assert claims(platform) == []

@@ -90,11 +90,16 @@ class ClaimDestination:
         return answers
 
     def _give_up(self, releases: Sequence[ChartRelease]) -> set[str]:
-        """End claims of ours; return those that stay all the same."""
+        """End claims of ours; return those that stay all the same.
+
+        One that a helper has ended meanwhile is rejected, too, but is gone.
+        """
         try:
-            return set(self.end(releases))
+            kept = self.end(releases)
+            claims = self._remote.refs().claims if kept else {}
         except FailedError:
             return set(map(claim_ref, releases))
+        return {ref for ref in kept if ref.removeprefix(CLAIMS) in claims}
 
     def end(self, releases: Sequence[ChartRelease]) -> dict[str, str]:
         """Remove the claims of ``releases``; one that somebody changed meanwhile stays.
