@@ -22,7 +22,8 @@ from kills import Hooks, kind_of
 from released import check_released, claims, manifest
 from sandbox import Ended, Sandbox
 
-RELEASERS = 8
+# How many at once: some in the quick tests, many in the long ones.
+SOME, MANY = 8, pytest.param(16, marks=pytest.mark.long)
 TAG, CLAIM = "kano-1.0.0", "refs/kargo-release/kano-1.0.0"
 
 
@@ -66,15 +67,16 @@ def remote(platform: Sandbox) -> Path:
     return platform.remote
 
 
+@pytest.mark.parametrize("releasers", [SOME, MANY])
 def test_lets_one_content_win_when_two_are_released_at_once(
-    platform: Sandbox, remote: Path, tmp_path: Path
+    platform: Sandbox, remote: Path, tmp_path: Path, releasers: int
 ) -> None:
     rivals = commit_rivals(platform, "charts/kano/values.yaml")
-    sides = [rivals.first, rivals.second] * (RELEASERS // 2)
-    clones = [platform.clone(tmp_path / f"clone-{number}") for number in range(RELEASERS)]
+    sides = [rivals.first, rivals.second] * (releasers // 2)
+    clones = [platform.clone(tmp_path / f"clone-{number}") for number in range(releasers)]
 
     processes = [
-        clone.start("release-chart", "kano", "--ref", ref, environ=until_arrived(RELEASERS))
+        clone.start("release-chart", "kano", "--ref", ref, environ=until_arrived(releasers))
         for clone, ref in zip(clones, sides, strict=True)
     ]
     outcomes = [(ref, ended(process)) for ref, process in zip(sides, processes, strict=True)]
@@ -186,28 +188,34 @@ def test_ends_its_claim_when_the_registry_got_other_content_after_the_plan(
     assert claims(platform) == []
 
 
+@pytest.mark.parametrize(
+    ("releasers", "charts_each"), [(SOME, 1), pytest.param(16, 20, marks=pytest.mark.long)]
+)
 def test_loses_no_version_when_many_charts_are_indexed_at_once(
-    platform: Sandbox, remote: Path, tmp_path: Path, s3_endpoint: str
+    platform: Sandbox, tmp_path: Path, s3_endpoint: str, releasers: int, charts_each: int
 ) -> None:
-    charts = [f"chart-{number}" for number in range(RELEASERS)]
-    for name in charts:
+    charts = {
+        releaser: [f"chart-{releaser}-{number}" for number in range(charts_each)]
+        for releaser in range(releasers)
+    }
+    every = [name for names in charts.values() for name in names]
+    for name in every:
         platform.write_chart(name)
     commit = platform.commit("Add charts")
     platform.push()
-    first_writes = FirstWrites(RELEASERS)
+    first_writes = FirstWrites(releasers)
     with forwarding(s3_endpoint.removeprefix("http://"), first_writes) as proxy:
         platform.environ["KARGO_RELEASE_S3__ENDPOINT"] = f"http://{proxy.host}"
         processes = [
-            platform.clone(tmp_path / name).start(
-                "release-chart", name, environ=until_arrived(RELEASERS)
-            )
-            for name in charts
+            platform.clone(tmp_path / f"clone-{releaser}").start("release-chart", *names)
+            for releaser, names in charts.items()
         ]
         outcomes = [ended(process) for process in processes]
 
-    assert [each.exit_code for each in outcomes] == [0] * RELEASERS, outcomes
-    assert first_writes.lost == RELEASERS - 1
-    check_released(platform, commit, {name: sha256_at(platform, commit, name) for name in charts})
+    assert [each.exit_code for each in outcomes] == [0] * releasers, outcomes
+    assert first_writes.lost == releasers - 1
+    packaged = platform.run("package-chart", *every, "--dry-run", "--json").document["charts"]
+    check_released(platform, commit, {each["name"]: each["sha256"] for each in packaged})
 
 
 class FirstWrites:

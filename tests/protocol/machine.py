@@ -19,6 +19,7 @@ sides = st.builds(
 charts = st.sampled_from([CHARTS[:1], CHARTS[1:], CHARTS, CHARTS[::-1]])
 numbers = st.integers(0, _AT_ONCE - 1)
 some_steps = st.integers(1, 12)
+faults = st.sampled_from([each for each in Order if each is not Order.GO])
 # What comes before a write, or is one: where it matters who is first.
 turns = st.sampled_from(
     ["git: push", "registry: look", "registry: write", "bucket: write", "git: ls-remote"]
@@ -117,9 +118,17 @@ class Releases(RuleBasedStateMachine):
         self.run_to_end(self.actors[number % len(self.actors)])
 
     @precondition(lambda self: self.is_busy)
-    @rule(number=numbers, order=st.sampled_from([each for each in Order if each is not Order.GO]))
+    @rule(number=numbers, order=faults)
     def strike(self, number: int, order: Order) -> None:
         self.resume(self.actors[number % len(self.actors)], order)
+
+    @precondition(lambda self: self.is_busy)
+    @rule(number=numbers, order=faults, what=turns)
+    def strike_at(self, number: int, order: Order, what: str) -> None:
+        actor = self.actors[number % len(self.actors)]
+        self.go_to(actor, what)
+        if actor.calls is not None:
+            self.resume(actor, order)
 
     @precondition(lambda self: not self.has_meddled and self.laws.see().claims)
     @rule(data=st.data())
