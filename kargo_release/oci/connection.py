@@ -7,12 +7,14 @@ ever; and while it sends a body, it waits no longer than it may take to connect.
 import io
 import socket
 import time
+from collections.abc import Iterator
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from kargo_release.oci.artifact import Content
 from kargo_release.oci.retry import TimeLimits
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class OverdueError(TimeoutError):
-    """Bytes come, but the answer has not ended within its time."""
+    """Bytes move, but the answer has not ended, or the body not left, within its time."""
 
 
 def pool_classes(limits: TimeLimits) -> dict[str, type[HTTPConnectionPool]]:
@@ -32,6 +34,19 @@ def pool_classes(limits: TimeLimits) -> dict[str, type[HTTPConnectionPool]]:
         "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
     }
+
+
+def in_time(body: Content, limits: TimeLimits) -> Iterator[bytes]:
+    """Yield the pieces of a body as long as they leave fast enough.
+
+    Raises:
+        OverdueError: They do not.
+    """
+    end = time.monotonic() + limits.answer + body.size / limits.slowest
+    for piece in body.pieces():
+        if time.monotonic() > end:
+            raise OverdueError
+        yield piece
 
 
 class _Plain(HTTPConnection):

@@ -23,7 +23,8 @@ class TimeLimits:
     Args:
         connect: For a connection.
         read: Between two parts of an answer.
-        answer: For a whole answer.
+        answer: For a whole answer; and for a whole body, besides the time by ``slowest``.
+        slowest: How fast a body must leave, in bytes a second.
         backoff: The first wait before another try; each further one is twice as long.
         longest_wait: The longest wait, also where a registry asks for more.
         broken: All waits together while connections are refused or broken.
@@ -33,6 +34,7 @@ class TimeLimits:
     connect: float = 4.0
     read: float = 30.0
     answer: float = 600.0
+    slowest: float = 65536.0
     backoff: float = 0.3
     longest_wait: float = 20.0
     broken: float = 3.0

@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 from kargo_release import __version__
 from kargo_release.errors import InvalidError
 from kargo_release.oci.call import Answer, Call
-from kargo_release.oci.connection import pool_classes
+from kargo_release.oci.connection import in_time, pool_classes
 from kargo_release.oci.faults import broken_connection
 from kargo_release.oci.hosts import origin, resolve
 from kargo_release.oci.proxy import proxied
@@ -111,7 +111,7 @@ class Session:
         return pool.urlopen(
             call.method,
             url,
-            body=call.data.pieces() if call.data else None,
+            body=in_time(call.data, self.limits) if call.data else None,
             headers=headers,
             redirect=False,
             retries=False,

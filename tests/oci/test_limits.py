@@ -82,6 +82,22 @@ def test_ends_a_connection_that_nobody_takes() -> None:
     assert raised.value.message == f"registry {host} did not answer within 0.2 s"
 
 
+def test_ends_a_body_that_leaves_too_slowly() -> None:
+    def crawl(connection: socket.socket, ended: threading.Event) -> None:
+        request = connection.recv(4096)
+        while not request.startswith(b"PUT"):
+            connection.sendall(_answer(request))
+            request = connection.recv(4096)
+        while not ended.wait(0.01):
+            connection.recv(4096)
+
+    with talking(crawl) as host, pytest.raises(FailedError) as raised:
+        opened(host, read=10, answer=0.3, slowest=1 << 40).push(
+            "kano", "1.4.0", artifact(CONTENT), replace=True
+        )
+    assert raised.value.message == f"registry {host} took over 0.3 s for an answer"
+
+
 def test_sends_a_body_for_longer_than_a_connection_may_take() -> None:
     """On a slow line, where bytes never stand still."""
     got: list[int] = []
