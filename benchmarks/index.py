@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SIZES = (1_000, 100_000)  # versions
 _VERSIONS = 100  # of each chart
 _NEW = 10
-_TURNS = {1_000: 7, 100_000: 2}
+_TURNS = {1_000: 7, 100_000: 1}  # Helm takes half a minute for the latter
 _NOW = "2026-01-31T12:00:00Z"
 _OURS, _HELMS = "we wrote", "Helm wrote"
 _AIMS = {_OURS: 1 / 40, _HELMS: 1.0}
