@@ -17,6 +17,7 @@ from botocore.session import Session
 from kargo_release.bucket.s3_access import Access
 from kargo_release.bucket.s3_endpoint import authorities, check_endpoint
 from kargo_release.bucket.s3_errors import explained
+from kargo_release.bucket.s3_session import BoundedSession
 from kargo_release.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def connect(access: Access, bucket: str, connections: int) -> "S3Client":
         client = _client(access, connections)
     except BotoCoreError as error:
         raise explained(error, "S3", access.names) from error
+    # There is no other way to the session of a client, nor to give it another one.
+    endpoint = client._endpoint
+    endpoint.http_session = BoundedSession(endpoint.http_session)
     client.meta.events.register("before-call.s3.HeadBucket", _end_redirects)
     client.meta.events.register("before-parameter-build.s3.PutObject", _completing(access))
     return cast("S3Client", client)

@@ -10,6 +10,7 @@ from servers import self_signed, serving
 from servers_s3 import Answer, Request, faulty, free_port, s3_error
 
 from bucket.conftest import OpenStore
+from kargo_release.bucket import s3_session
 from kargo_release.bucket.s3 import S3Store
 from kargo_release.bucket.s3_access import Access
 from kargo_release.errors import FailedError, RefusedError, UsageError
@@ -206,3 +207,30 @@ def test_tells_a_clock_that_is_wrong(open_store: OpenStore) -> None:
         caught.value.message,
     )
     assert caught.value.remedy == "Set the clock, then run it again."
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("act", [ACTS["put"], ACTS["list"]], ids=["put", "list"])
+def test_ends_an_answer_that_is_larger_than_any(
+    open_store: OpenStore,
+    act: Callable[[S3Store], object],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(s3_session, "LARGEST_ANSWER", 1 << 20)
+    large = Answer(status, b" " * ((1 << 20) + 1), {"ETag": '"e"'})
+    with faulty(lambda _: large) as server, pytest.raises(FailedError) as caught:
+        act(open_store(server.endpoint))
+    assert len(server.requests) == 1
+    assert caught.value.message.endswith("the answer has more than 1 MiB")
+    assert "is an S3 server" in caught.value.remedy
+
+
+def test_reads_an_object_that_is_larger_than_any_other_answer(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_session, "LARGEST_ANSWER", 10)
+    with faulty(lambda _: Answer(200, b"9" * 100, {"ETag": '"e"'})) as server:
+        found = open_store(server.endpoint).get("k", 100)
+    assert found is not None
+    assert found[0] == b"9" * 100
