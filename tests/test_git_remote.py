@@ -224,3 +224,17 @@ def test_asks_nobody_for_a_password(clone: Sandbox, remote: Remote) -> None:
 
         with pytest.raises(FailedError, match="terminal prompts disabled"):
             remote.refs()
+
+
+def test_asks_what_would_be_rejected_and_pushes_nothing(clone: Sandbox, remote: Remote) -> None:
+    first = clone.git("rev-parse", "HEAD")
+    clone.git("push", "--quiet", "origin", "HEAD:refs/tags/taken")
+    clone.write("new", "1")
+    second = clone.commit()
+    before = clone.remote_refs()
+
+    rejected = remote.would_reject([Push("refs/tags/free", first), Push("refs/tags/taken", second)])
+
+    assert list(rejected) == ["refs/tags/taken"]
+    assert "stale info" in rejected["refs/tags/taken"]
+    assert clone.remote_refs() == before
