@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,11 @@ from kargo_release.errors import FailedError, KargoError, RefusedError
 _LONGEST_ANSWER = 128 << 20  # bytes
 _LAST_BYTES = 64 << 10
 _LAST_LINES = 3
+# What is Helm's own, and what may hold a secret; a proxy's address may, too.
+_FOREIGN = re.compile(
+    r"(HELM|KARGO_RELEASE|AWS|RCLONE|DOCKER|GIT)_|.*(_PROXY$|TOKEN|SECRET|PASSW|CREDENTIAL)",
+    re.IGNORECASE,
+)
 
 
 class HelmProcess:
@@ -147,13 +153,14 @@ def _start(folder: Path, engine: str) -> subprocess.Popen[bytes]:
 def _environment(folder: Path) -> dict[str, str]:
     """Return our environment without the user's Helm in it, and without what it has no use for.
 
-    No plugins, no settings, and none of the secrets that registry and bucket are reached with.
-    ``HELM_C_LIB`` stays: it names a library of the SDK that somebody built for their system.
+    No plugins, no settings, and none of the secrets by which others are reached: Helm is to reach
+    nobody. ``HELM_C_LIB`` stays: it names a library of the SDK that somebody built for their
+    system.
     """
     ours = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("HELM_", "KARGO_RELEASE_", "AWS_")) or name == "HELM_C_LIB"
+        if not _FOREIGN.match(name) or name == "HELM_C_LIB"
     }
     homes = ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")
     return ours | dict.fromkeys((*homes, "TMPDIR"), str(folder)) | _GO
