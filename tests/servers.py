@@ -24,6 +24,11 @@ from parts import need
 
 SERVICE = "kargo-test-registry"
 ISSUER = "kargo-test-issuer"
+_SIGNS = x509.KeyUsage(
+    digital_signature=True, key_cert_sign=True, crl_sign=False, content_commitment=False,
+    key_encipherment=True, data_encipherment=False, key_agreement=False,
+    encipher_only=False, decipher_only=False,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -259,6 +264,9 @@ def self_signed(folder: Path, *hosts: str) -> tuple[Path, rsa.RSAPrivateKey]:
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        # Python 3.13 asks for both of an authority (ssl.VERIFY_X509_STRICT).
+        .add_extension(_SIGNS, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     path = folder / "certificate.pem"

@@ -2,8 +2,8 @@
 
 Sources: OCI distribution specification 1.1, "Error codes", for the document. For Harbor's words
 goharbor/harbor ``src/server/middleware`` (v2auth, immutable, readonly, repoproxy), its
-``src/pkg/quota/types`` for quotas, and ``src/lib/http/error.go`` for the status of each. A tag of
-Amazon's that may not change is told with the word "immutable", too.
+``src/pkg/quota/types`` for quotas, and ``src/lib/http/error.go`` for the status of each. For
+Amazon's the API reference of ECR, "Errors" of PutImage: it has the word "immutable", too.
 """
 
 import json
@@ -88,6 +88,10 @@ def _sentence(error: dict[str, object]) -> str:
 _PROJECT = "Create the project in the registry, or correct the registry's address."
 _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bproject \S+ not found"), _PROJECT),
+    (
+        re.compile(r"\brepository with name \S+ does not exist"),
+        "Create the repository first: Amazon's registry makes none by itself.",
+    ),
     (
         re.compile(r"immutab", re.IGNORECASE),
         "Give it a new version, or exempt its tag from the registry's rule of immutable tags.",

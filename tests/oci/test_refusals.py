@@ -61,6 +61,13 @@ CASES = {
                             "cannot be overwritten because the repository is immutable."),
         RefusedError, "because the repository is immutable.", "Give it a new version, or exempt",
     ),
+    "no such repository at Amazon": Case(
+        "POST", "/blobs/", 404,
+        told("NAME_UNKNOWN", "The repository with name 'team/helm/kano' does not exist in the "
+                             "registry with id '123456789012'"),
+        RefusedError, "does not exist in the registry with id '123456789012'",
+        "Create the repository first: Amazon's registry makes none by itself.",
+    ),
     "a quota": Case(
         "PUT", "/blobs/", 403,
         told("DENIED", "adding 2.1 MiB of storage resource, which when updated to current usage of "
