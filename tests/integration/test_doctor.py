@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,42 @@ def test_looks_at_all_though_all_is_wrong(
     assert ended.document["error"]["message"] == found["git claims"].message
     assert "wr0ng" not in ended.out + ended.err
     assert all_files(platform) == before
+
+
+def refuse_claims(platform: Sandbox, _: Path) -> None:
+    platform.hook("update", 'case "$1" in refs/kargo-release/*) exit 1;; esac')
+
+
+def miss_the_registry(platform: Sandbox, _: Path) -> None:
+    platform.environ["KARGO_RELEASE_REGISTRY"] = f"oci://127.0.0.1:{free_port()}/helm"
+
+
+def miss_the_bucket(platform: Sandbox, _: Path) -> None:
+    platform.environ["KARGO_RELEASE_BACKUP"] = "s3://nobody-has-this/helm"
+
+
+def miss_the_server(platform: Sandbox, _: Path) -> None:
+    platform.environ["KARGO_RELEASE_S3__ENDPOINT"] = f"http://127.0.0.1:{free_port()}"
+
+
+def break_the_index(platform: Sandbox, _: Path) -> None:
+    platform.s3().put_object(Bucket=platform.bucket, Key="helm/index.yaml", Body=b"<html>")
+
+
+@pytest.mark.parametrize(
+    "damage", [refuse_claims, miss_the_registry, miss_the_bucket, miss_the_server, break_the_index]
+)
+def test_tells_beforehand_what_a_release_ends_with(
+    platform: Sandbox, tmp_path: Path, damage: Callable[[Sandbox, Path], None]
+) -> None:
+    damage(platform, tmp_path)
+
+    beforehand = platform.run("doctor", "--json")
+    release = platform.run("release-chart", "kano", "--json")
+
+    assert beforehand.exit_code == release.exit_code != 0
+    told_then, told_now = release.document["error"], beforehand.document["error"]
+    assert (told_now["kind"], told_now["remedy"]) == (told_then["kind"], told_then["remedy"])
 
 
 def test_ends_where_the_settings_cannot_be_read(platform: Sandbox) -> None:
