@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from diagnosis import told
+from forwarding import Answer, forwarding
 from sandbox import Sandbox
 from servers import docker_registry, free_port
 from servers_s3 import rclone
@@ -200,6 +201,25 @@ def test_what_is_refused_comes_before_what_is_away(platform: Sandbox, tmp_path: 
     assert ended.exit_code == 3
     assert ended.document["error"]["message"] == told(ended)["backup write"].message
     assert list((tmp_path / "s3/team").rglob("*.*")) == []
+
+
+def test_nobody_who_is_asked_can_steer_a_terminal_or_github(platform: Sandbox) -> None:
+    said = r"\u001b[2J\n::set-output name=a::b\n##[set-env name=c]d\u202e"
+    body = f'{{"errors":[{{"code":"DENIED","message":"{said}"}}]}}'.encode()
+    answer = Answer(403, (("Content-Length", str(len(body))),), body)
+    platform.hook("update", r"printf '\033[2J\n::set-output name=a::b\n##[x]\n' >&2; exit 1")
+
+    with forwarding("", lambda *_: answer) as proxy:
+        platform.environ["KARGO_RELEASE_REGISTRY"] = f"oci://{proxy.host}/helm"
+        text = platform.run("doctor", environ={"GITHUB_ACTIONS": "true"})
+        data = platform.run("doctor", "--json")
+
+    assert "DENIED" in text.out
+    assert told(data)["git claims"].state == "error"
+    for line in (text.out + text.err + data.out + data.err).splitlines():
+        assert line.isprintable()
+        assert not line.lstrip().startswith("::")
+        assert "##[" not in line
 
 
 @pytest.mark.parametrize(
