@@ -84,7 +84,7 @@ def test_tells_a_registry_that_takes_nothing(
 ) -> None:
     def between(request: Request, forward: Forward) -> Answer:
         refuses = request.method not in ("GET", "HEAD")
-        body = b'{"errors":[{"code":"DENIED","message":"quota of \\u001b[2Jteam"}]}'
+        body = b'{"errors":[{"code":"DENIED","message":"closed to \\u001b[2Jteam"}]}'
         return answer(status, body) if refuses else forward()
 
     proxy.between = between
@@ -92,7 +92,7 @@ def test_tells_a_registry_that_takes_nothing(
 
     assert ended.exit_code == code
     assert ended.tells(f"answered {status}", remedy), ended.out
-    assert "quota of" in ended.err
+    assert "closed to" in ended.err
     assert "\033" not in ended.out + ended.err
     assert ended.states["registry"] in ("refused", "failed")
     after = {"refused": "refused", "failed": "planned"}
