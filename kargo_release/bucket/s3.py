@@ -61,6 +61,18 @@ class S3Store:
         """``s3://bucket/prefix/``."""
         return self._place(self._prefix)
 
+    def source_of_keys(self) -> str:
+        """Return where the keys come from: ``rclone``, or AWS's word for it, such as ``env``.
+
+        Raises:
+            RefusedError: There are none, or they cannot be had.
+            UsageError: The chosen profile is wrong.
+        """
+        with self._told(""):
+            from kargo_release.bucket.s3_client import source_of_keys
+
+            return source_of_keys(self._access)
+
     def location(self, key: str) -> str:
         """Return ``s3://bucket/prefix/key``."""
         return self._place(self._prefix + checked_key(key))

@@ -55,12 +55,20 @@ def connect(access: Access, bucket: str, connections: int) -> "S3Client":
     return cast("S3Client", client)
 
 
+def source_of_keys(access: Access) -> str:
+    """Return where the keys come from: ``rclone``, or what AWS's chain calls it, such as ``env``.
+
+    Raises:
+        RefusedError: There are none.
+        BotoCoreError: They cannot be had, or the chosen profile is wrong.
+    """
+    return "rclone" if access.keys else str(_credentials(_session(access), access).method)
+
+
 def _client(access: Access, connections: int) -> Any:
-    session = Session(profile=access.profile)
-    if access.credentials_file:
-        session.set_config_variable("credentials_file", access.credentials_file)
+    session = _session(access)
     if access.keys is None:
-        _require_credentials(session, access)
+        _credentials(session, access)
     return session.create_client(
         "s3",
         region_name=access.region,
@@ -69,6 +77,13 @@ def _client(access: Access, connections: int) -> Any:
         config=_config(access, connections),
         **_keys(access),
     )
+
+
+def _session(access: Access) -> Session:
+    session = Session(profile=access.profile)
+    if access.credentials_file:
+        session.set_config_variable("credentials_file", access.credentials_file)
+    return session
 
 
 def _keys(access: Access) -> dict[str, Any]:
@@ -97,12 +112,13 @@ def _end_redirects(params: dict[str, Any], **_: object) -> None:
     params["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
-def _require_credentials(session: Session, access: Access) -> None:
-    if session.get_credentials() is None:
+def _credentials(session: Session, access: Access) -> Any:
+    if (credentials := session.get_credentials()) is None:
         raise RefusedError(
             "there are no credentials for S3",
             f"Set {access.names.access_key} and {access.names.secret_key}, or AWS_PROFILE.",
         )
+    return credentials
 
 
 def _config(access: Access, connections: int) -> Config:

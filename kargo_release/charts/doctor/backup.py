@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from kargo_release.bucket.folder import FolderStore
+from kargo_release.bucket.s3 import S3Store
 from kargo_release.bucket.store import ObjectStore, Protection, Trial
 from kargo_release.charts import index
 from kargo_release.charts.desired import counted
@@ -47,7 +48,7 @@ def look(project: Project) -> Sequence[Check]:
         return _none()
     protection = store.protection()
     return [
-        ok(_BACKUP, f"{_place(project, store)} answers"),
+        ok(_BACKUP, f"{_place(project, store)} answers{_login(store)}"),
         attempt(_LIST, lambda: _list(store)),
         attempt(_INDEX, lambda: _index(store)),
         *_written(store, protection, is_single=project.settings.s3.single_writer),
@@ -58,6 +59,10 @@ def _place(project: Project, store: ObjectStore) -> str:
     """Return where the backup is, and for a remote of rclone's what it stands for."""
     called = str(project.settings.backup)
     return f"{called}, which is {store.address}," if called.startswith("rclone:") else store.address
+
+
+def _login(store: ObjectStore) -> str:
+    return f"; keys from {store.source_of_keys()}" if isinstance(store, S3Store) else ""
 
 
 def _none() -> list[Check]:

@@ -52,7 +52,7 @@ def test_finds_nothing_wrong(platform: Sandbox) -> None:
 
     assert list(found) == list(backup.NAMES)
     assert {each.state for each in found.values()} == {"ok"}
-    assert found[BACKUP].message == f"s3://{platform.bucket}/helm/ answers"
+    assert found[BACKUP].message == f"s3://{platform.bucket}/helm/ answers; keys from env"
     assert found[LIST].message == "it can be listed, and is empty"
     assert found[INDEX].message == "there is no index.yaml yet: the first release makes it"
     assert found[HISTORY].message.startswith("versioning is off")
@@ -128,9 +128,31 @@ def test_says_what_a_remote_of_rclone_stands_for(
 
     assert {each.state for each in found.values()} == {"ok"}
     assert found[BACKUP].message == (
-        f"rclone:team/{platform.bucket}/helm, which is s3://{platform.bucket}/helm/, answers"
+        f"rclone:team/{platform.bucket}/helm, which is s3://{platform.bucket}/helm/, answers; "
+        "keys from rclone"
     )
     assert "s3cret" not in str(found)
+
+
+def test_says_that_the_keys_come_from_a_file(
+    platform: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = "aws_access_key_id = releaser\naws_secret_access_key = s3cret-key\n"
+    (tmp_path / "credentials").write_text(f"[default]\n{keys}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+
+    told = ask(backup.look, platform)[BACKUP].message
+
+    assert told.endswith("; keys from shared-credentials-file")
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    with pytest.raises(UsageError, match="team"):
+        ask(backup.look, platform)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.delenv("AWS_PROFILE")
+    with pytest.raises(RefusedError, match="no credentials for S3"):
+        ask(backup.look, platform)
 
 
 def test_raises_that_there_is_no_such_bucket(platform: Sandbox) -> None:
