@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from kargo_release import versions, yamlfile
+from kargo_release.charts import metadata_kinds
 from kargo_release.errors import InvalidError
 
 # A chart's name becomes the last part of a repository's path in a registry, which allows no
@@ -19,8 +20,6 @@ _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 # What Helm takes as the name of a chart: no path (pkg/chart/v2/metadata.go, Validate).
 _ANY_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\\\x00-\x1f\x7f]+")
 _ALIAS = re.compile(r"[a-zA-Z0-9_-]+")
-_TEXTS = ("name", "home", "version", "description", "icon", "apiVersion", "condition")
-_MORE_TEXTS = ("tags", "appVersion", "kubeVersion", "type")
 # The order of the fields in Helm's Metadata, which is that of its JSON.
 _ORDER = (
     "name", "home", "sources", "version", "description", "keywords", "maintainers", "icon",
@@ -136,7 +135,7 @@ def _check(document: Mapping[str, Any], names: re.Pattern[str], source: str) -> 
 
 def _faults(document: Mapping[str, Any], names: re.Pattern[str]) -> Iterator[tuple[str, str]]:
     """Yield each broken rule with its remedy; the first is the one that is told."""
-    yield from _text_faults(document)
+    yield from metadata_kinds.faults(document)
     if document.get("apiVersion") not in ("v1", "v2"):
         yield f"apiVersion is {document.get('apiVersion')!r}", "Write `apiVersion: v2`."
     for key in ("name", "version"):
@@ -147,51 +146,14 @@ def _faults(document: Mapping[str, Any], names: re.Pattern[str]) -> Iterator[tup
         yield f"{document.get('name')!r:.100} can't be a chart's name", remedy
     if document.get("type") not in (None, "", "application", "library"):
         yield f"type is {document['type']!r}", "It is `application` or `library`."
-    yield from _list_faults(document)
     yield from _dependency_faults(document, names)
-
-
-def _text_faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key in (*_TEXTS, *_MORE_TEXTS):
-        value = document.get(key)
-        if isinstance(value, int | float):
-            kind = "the truth value" if isinstance(value, bool) else "the number"
-            yield f"{key} is {kind} {value} to YAML, not a text", _quoting(key)
-        elif value is not None and not isinstance(value, str):
-            yield f"{key} is no text", f"Write `{key}: …` with one text."
-
-
-def _quoting(key: str) -> str:
-    if key == "version":
-        return "Write all three numbers: MAJOR.MINOR.PATCH, for example 1.10.0."
-    return f'Quote it: {key}: "…".'
-
-
-def _list_faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, kind in (("sources", str), ("keywords", str), ("maintainers", dict)):
-        value = document.get(key) or []
-        if not isinstance(value, list) or not all(isinstance(each, kind) for each in value):
-            what = "texts" if kind is str else "mappings with name, email and url"
-            yield f"{key} is no list of {what}", f"Mend or remove {key}."
-    annotations = document.get("annotations") or {}
-    if not isinstance(annotations, dict) or not all(
-        isinstance(part, str) for pair in annotations.items() for part in pair
-    ):
-        yield "annotations is no mapping of texts", "Quote its values."
 
 
 def _dependency_faults(
     document: Mapping[str, Any], names: re.Pattern[str]
 ) -> Iterator[tuple[str, str]]:
-    given = document.get("dependencies") or []
-    if not isinstance(given, list):
-        yield "dependencies is no list", "Write one `- name: …` for each."
-        return
     seen: set[str] = set()
-    for each in given:
-        if not isinstance(each, dict) or not all(isinstance(each.get(k) or "", str) for k in _READ):
-            yield "a dependency is no mapping of texts", "Give it name, version and repository."
-            return
+    for each in document.get("dependencies") or []:
         alias = each.get("alias") or ""
         if not names.fullmatch(each.get("name") or "") or (alias and not _ALIAS.fullmatch(alias)):
             yield f"a dependency is called {alias or each.get('name')!r:.100}", "Mend its name."
