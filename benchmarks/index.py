@@ -5,6 +5,7 @@ memory that it held; see README.md.
 """
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -63,7 +64,8 @@ def main() -> None:
     }
     if sys.argv[1:] and sys.argv[1] in commands:
         seconds = commands[sys.argv[1]](Path(sys.argv[2]))
-        print(json.dumps([seconds, peak()]))
+        started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+        print(json.dumps([seconds, started or peak()]))
         return
     print(f"{machine()}\n")
     for size in map(int, sys.argv[1:] or _SIZES):

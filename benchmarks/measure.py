@@ -38,10 +38,14 @@ class Comparison:
             self.title,
             f"{median(ours):.3f} s",
             f"{median(peer):.3f} s",
-            f"{median(ours) / median(peer):.2f}",
-            f"{min(ratios):.2f} to {max(ratios):.2f}",
+            _ratio(median(ours) / median(peer)),
+            f"{_ratio(min(ratios))} to {_ratio(max(ratios))}",
             "" if self.aim is None else f"{self.aim:g}",
         )
+
+
+def _ratio(number: float) -> str:
+    return f"{number:.2f}" if number > 0.1 else f"{number:.4f}"
 
 
 HEADER = ("", "ours", "against", "ratio", "in single turns", "aim: below")
