@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -250,3 +251,27 @@ def test_merges_lines_as_it_merges_what_it_parsed(
         assert again == wanted
         assert render(read(stored)) == stored
         assert {**merged.head, "entries": merged.entries} == wanted
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_tells_of_damage_whatever_a_right_checksum_says(data: st.DataObject) -> None:
+    body = bytearray(OURS[OURS.index(b'"entries"') :])
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(body) - 1))
+        end = data.draw(st.integers(at, min(len(body), at + 20)))
+        body[at:end] = data.draw(
+            st.sampled_from([b"", b"\n", b'"', b"]", b"}", b"{", b",\n", b"\xff"])
+        )
+    with suppress(InvalidError):  # what else would be raised is no error that a user can read
+        found = read(stamped(bytes(body)))
+        merged = render(merge(found, [entry("1.2.0"), entry("1.0.0", description="new")], NOW))
+        assert merged.endswith(b"}}\n")
+
+
+def test_writes_no_index_that_is_too_long_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read(OURS)
+    monkeypatch.setattr(index, "LIMIT", len(OURS))
+    assert render(found) == OURS
+    with pytest.raises(InvalidError, match="it would grow larger than"):
+        render(merge(found, [entry("1.2.0")], NOW))

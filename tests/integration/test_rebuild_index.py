@@ -55,6 +55,12 @@ class Backup:
         data: bytes = body["Body"].read()
         return data
 
+    def names(self) -> list[str]:
+        if not self._sandbox.bucket:
+            return sorted(path.name for path in self._folder.iterdir())
+        listing = self._sandbox.s3().list_objects_v2(Bucket=self._sandbox.bucket)
+        return [each["Key"] for each in listing["Contents"]]
+
     def put(self, key: str, data: bytes) -> None:
         if not self._sandbox.bucket:
             (self._folder / key).write_bytes(data)
@@ -137,6 +143,7 @@ def test_replaces_the_same_unreadable_index_twice(
 def test_shows_in_a_dry_run_what_it_would_do(backed: Sandbox) -> None:
     backup = Backup(backed)
     backup.put("index.yaml", b"junk")
+    before = backup.names()
 
     shown = backed.run("rebuild-index", "--dry-run")
     document = backed.run("rebuild-index", "--dry-run", "--json").document
@@ -150,6 +157,7 @@ def test_shows_in_a_dry_run_what_it_would_do(backed: Sandbox) -> None:
     assert "dry run" in shown.out
     assert document["index"]["state"] == "planned"
     assert backup.get("index.yaml") == b"junk"
+    assert backup.names() == before
 
 
 def test_tells_what_is_no_chart_and_what_bears_a_wrong_name(backed: Sandbox) -> None:
