@@ -1,7 +1,6 @@
 """What can be done about a version that is half-released, begun, or not what it should be."""
 
 from kargo_release.charts.inventory.standing import Standing
-from kargo_release.git.repository import short
 from kargo_release.plan import State
 
 
@@ -49,5 +48,4 @@ def _difference(standing: Standing) -> str:
 
 def _measure(standing: Standing) -> str:
     """Return what the copies were compared with."""
-    origin = standing.known.origin
-    return f"commit {short(standing.commit)}" if origin and standing.commit else "the registry"
+    return standing.ref if standing.known.origin and standing.ref else "the registry"
