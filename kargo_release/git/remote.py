@@ -86,6 +86,7 @@ class Remote:
             "--refmap=",
             "--no-recurse-submodules",
         ]
+        self._repository.make_room()
         self._talk(["fetch", *quiet, self.name, *refs])
 
     def push(self, pushes: Sequence[Push]) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """A clone: what its commits and its working tree hold, and its tags."""
 
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kargo_release.errors import FailedError, InvalidError, RefusedError
+from kargo_release.git.scratch import (
+    NewObjects,
+    no_room,
+    temporary_file,
+    temporary_folder,
+    variables,
+)
 from kargo_release.git.tree import Tree, WorkingTree
 
 if TYPE_CHECKING:
@@ -50,6 +56,7 @@ class Repository:
     def __init__(self, root: Path, commands: "git.Git") -> None:
         self.root = root
         self._commands = commands
+        self._new_objects = NewObjects()
 
     @classmethod
     def open(cls, start: Path) -> "Repository":
@@ -115,19 +122,27 @@ class Repository:
         Line ends and filters are applied as ``git add`` does, into an index and an object store
         of our own: neither the repository's index nor its objects change.
         """
-        with tempfile.TemporaryDirectory(prefix="kargo-release-") as scratch:
-            yield WorkingTree(self, "HEAD", self._scratch_environment(Path(scratch)))
+        with temporary_folder() as scratch:
+            yield WorkingTree(self, "HEAD", self._scratch_environment(scratch))
 
     def _scratch_environment(self, scratch: Path) -> dict[str, str]:
         index, objects = self._git_paths("index", "objects")
-        if index.exists():
-            (scratch / "index").write_bytes(index.read_bytes())
-        (scratch / "objects").mkdir()
-        return {
-            "GIT_INDEX_FILE": str(scratch / "index"),
-            "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(objects),
-        }
+        try:
+            if index.exists():
+                (scratch / "index").write_bytes(index.read_bytes())
+            (scratch / "objects").mkdir()
+        except OSError as error:
+            raise no_room(error) from None
+        return {"GIT_INDEX_FILE": str(scratch / "index"), **variables(objects, scratch / "objects")}
+
+    def make_room(self) -> None:
+        """Make sure that Git can keep new objects, if only for this run in a read-only clone.
+
+        Raises:
+            FailedError: It can't.
+        """
+        [objects] = self._git_paths("objects")
+        self._new_objects.make_room(objects)
 
     def _git_paths(self, *names: str) -> list[Path]:
         wanted = [word for name in names for word in ("--git-path", name)]
@@ -192,6 +207,7 @@ class Repository:
 
     def write_tag(self, name: str, commit: Commit, message: str) -> str:
         """Store an annotated tag's object, which no ref names yet, and return its name."""
+        self.make_room()
         head = f"object {commit.sha}\ntype commit\ntag {name}\ntagger {self.tagger()}\n\n"
         return self.run(["mktag"], stdin=f"{head}{message}".encode()).decode().strip()
 
@@ -259,23 +275,18 @@ class Repository:
             stdin: What it reads.
             environment: Variables beside the process's own.
             limit: Seconds after which it is stopped; None for none.
+
+        Raises:
+            FailedError: What it reads can't be put into a temporary file.
         """
-        with tempfile.TemporaryFile() as source:
-            source.write(stdin)
-            source.seek(0)
+        with temporary_file(stdin) as source:
             process: Any = self._commands.execute(
                 ["git", *_SETTINGS, *arguments],
                 istream=source,
                 as_process=True,
-                env={**_ENVIRONMENT, **(environment or {})},
+                env={**_ENVIRONMENT, **self._new_objects.variables, **(environment or {})},
             )
         return _ended(process, limit)
-
-
-def _quoted(path: Path) -> str:
-    """Return the path as one member of a list of paths (gitglossary, alternate object database)."""
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _ended(process: Any, limit: float | None) -> tuple[int, bytes, str]:
