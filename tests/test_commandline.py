@@ -260,7 +260,7 @@ def test_prints_a_traceback_without_passwords_only_under_debug(
     assert "Traceback" not in plain.stderr
     assert "Traceback (most recent call last)" in debugged.stderr
     assert "in break_toy" in debugged.stderr
-    assert "secret" not in debugged.stderr
+    assert "s3cret" not in debugged.stderr
     assert debugged.returncode == 1
 
 

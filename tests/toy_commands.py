@@ -50,14 +50,14 @@ def break_toy(names: Sequence[str]) -> Reply:
     """Fail in the way that is named."""
     match names[0]:
         case "failed":
-            raise FailedError("the registry https://me:secret@host broke", "Run it again.")
+            raise FailedError("the registry https://me:s3cret@host broke", "Run it again.")
         case "refused":
             raise RefusedError("it is out with other content", "Choose another version.")
         case "invalid":
             raise InvalidError("no toy \x1b[2J here")
         case "partly":
             return Reply("one of two", {"toys": ["one"]}, exit_code=1)
-    raise TypeError("https://me:secret@host is no toy")
+    raise TypeError("https://me:s3cret@host is no toy")
 
 
 @command()

@@ -224,12 +224,12 @@ def _stored(request: Request) -> Answer:
 def test_tells_what_to_correct_in_the_remote(rclone: Rclone, rclone_endpoint: str) -> None:
     rclone.write(
         f"[s]\ntype = s3\nendpoint = {rclone_endpoint}\n"
-        f"access_key_id = {ACCESS_KEY}\nsecret_access_key = a-wrong-secret\n"
+        f"access_key_id = {ACCESS_KEY}\nsecret_access_key = a-wrong-s3cret\n"
     )
     with pytest.raises(RefusedError, match="signature is wrong") as caught:
         rclone.open("rclone:s/backup").get("k", 1)
     assert caught.value.remedy == "Correct `secret_access_key` of the rclone remote s."
-    assert "a-wrong-secret" not in str(caught.value)
+    assert "a-wrong-s3cret" not in str(caught.value)
 
 
 def test_shows_no_keys(rclone: Rclone) -> None:

@@ -71,11 +71,11 @@ def test_tells_a_proxy_that_does_not_answer_without_its_password(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
-    monkeypatch.setenv("HTTP_PROXY", f"http://me:hunter2@127.0.0.1:{port}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://me:s3cret@127.0.0.1:{port}")
     with pytest.raises(FailedError, match=rf"the proxy 127\.0\.0\.1:{port} does not") as caught:
         open_store("http://s3.example.com").head("k")
     assert "NO_PROXY" in caught.value.remedy
-    assert "hunter2" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
 
 
 class _Missing(BaseHTTPRequestHandler):

@@ -60,8 +60,8 @@ def test_tells_a_registry_that_refuses_connections(platform: Sandbox, words: lis
 @pytest.mark.parametrize("words", COMMANDS)
 def test_tells_a_wrong_password(platform: Sandbox, tmp_path: Path, words: list[str]) -> None:
     platform.environ["KARGO_RELEASE_REGISTRY_USERNAME"] = "ada"
-    platform.environ["KARGO_RELEASE_REGISTRY_PASSWORD"] = "wr0ng"
-    with docker_registry(tmp_path / "registry", htpasswd={"ada": "right"}) as registry:
+    platform.environ["KARGO_RELEASE_REGISTRY_PASSWORD"] = "wr0ng-s3cret"
+    with docker_registry(tmp_path / "registry", htpasswd={"ada": "right-s3cret"}) as registry:
         through(platform, registry.host)
 
         told = refused(
@@ -72,7 +72,7 @@ def test_tells_a_wrong_password(platform: Sandbox, tmp_path: Path, words: list[s
             remedy="helm registry login",
         )
 
-    assert "wr0ng" not in told.out + told.err
+    assert "wr0ng-s3cret" not in told.out + told.err
 
 
 @pytest.mark.parametrize(

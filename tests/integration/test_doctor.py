@@ -98,12 +98,12 @@ def test_looks_at_all_though_all_is_wrong(
 ) -> None:
     platform.hook("update", "exit 1")
     platform.environ["KARGO_RELEASE_REGISTRY_USERNAME"] = "ada"
-    platform.environ["KARGO_RELEASE_REGISTRY_PASSWORD"] = "wr0ng"
+    platform.environ["KARGO_RELEASE_REGISTRY_PASSWORD"] = "wr0ng-s3cret"
     platform.environ["KARGO_RELEASE_BACKUP"] = "s3://nobody-has-this/helm"
     platform.environ["KARGO_RELEASE_HELM"] = "path"
     platform.write("images/app/Dockerfile", "FROM scratch\n")
     before = all_files(platform)
-    with docker_registry(tmp_path / "registry", htpasswd={"ada": "right"}) as running:
+    with docker_registry(tmp_path / "registry", htpasswd={"ada": "right-s3cret"}) as running:
         platform.environ["KARGO_RELEASE_REGISTRY"] = f"oci://{running.host}/helm"
         monkeypatch.setenv("PATH", str(folder_with("git", tmp_path / "bin")))
         ended = platform.run("doctor", "--json")
@@ -118,7 +118,7 @@ def test_looks_at_all_though_all_is_wrong(
         assert found[name].state == "unknown"
         assert found[name].message == "not asked: see backup"
     assert ended.document["error"]["message"] == found["git claims"].message
-    assert "wr0ng" not in ended.out + ended.err
+    assert "wr0ng-s3cret" not in ended.out + ended.err
     assert all_files(platform) == before
 
 

@@ -10,12 +10,12 @@ from kargo_release.oci.registry import Registry
 from .conftest import artifact
 from .faulty import FaultyServer
 
-USERS = {"releaser": "pass word:ü"}
+USERS = {"releaser": "pass s3cret:ü"}
 RIGHT = {
     "KARGO_RELEASE_REGISTRY_USERNAME": "releaser",
-    "KARGO_RELEASE_REGISTRY_PASSWORD": "pass word:ü",
+    "KARGO_RELEASE_REGISTRY_PASSWORD": "pass s3cret:ü",
 }
-WRONG = {**RIGHT, "KARGO_RELEASE_REGISTRY_PASSWORD": "wrong-secret"}
+WRONG = {**RIGHT, "KARGO_RELEASE_REGISTRY_PASSWORD": "wrong-s3cret"}
 ROBOT = "robot$kalisio+releaser"
 AS_ROBOT = {
     "KARGO_RELEASE_REGISTRY_USERNAME": ROBOT,
@@ -31,7 +31,7 @@ def refused(use: Callable[[], object]) -> RefusedError:
     with pytest.raises(RefusedError) as raised:
         use()
     assert raised.value.remedy.startswith("Log in: helm registry login 127.0.0.1:")
-    assert "secret" not in str(raised.value)
+    assert "s3cret" not in str(raised.value)
     return raised.value
 
 

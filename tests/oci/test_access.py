@@ -70,7 +70,7 @@ def test_tells_the_file_and_the_helper_of_a_login(
     tmp_path: Path, open_registry: OpenRegistry
 ) -> None:
     program = tmp_path / "docker-credential-store"
-    program.write_text("""#!/bin/sh\nprintf '{"Username":"releaser","Secret":"pass word:ü"}'\n""")
+    program.write_text("""#!/bin/sh\nprintf '{"Username":"releaser","Secret":"pass s3cret:ü"}'\n""")
     program.chmod(0o755)
     file = tmp_path / "config.json"
     environ = {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
@@ -79,7 +79,7 @@ def test_tells_the_file_and_the_helper_of_a_login(
         access = open_registry(registry.url, environ).access("kano")
         assert access.push is None
         assert access.source == f"docker-credential-store, which {file} names"
-        entry = {"username": "releaser", "password": "pass word:ü"}
+        entry = {"username": "releaser", "password": "pass s3cret:ü"}
         file.write_text(json.dumps({"auths": {registry.host: entry}}))
         assert open_registry(registry.url, environ).access("kano").source == str(file)
 

@@ -135,9 +135,9 @@ def test_tells_where_a_login_comes_from(home: Home, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("half", ["USERNAME", "PASSWORD"])
 def test_refuses_half_a_login(home: Home, half: str) -> None:
-    error = error_of(home, UsageError, {f"KARGO_RELEASE_REGISTRY_{half}": "a-secret"})
+    error = error_of(home, UsageError, {f"KARGO_RELEASE_REGISTRY_{half}": "a-s3cret"})
     assert "belong together" in error
-    assert "a-secret" not in error
+    assert "a-s3cret" not in error
 
 
 def test_takes_the_file_of_helm_before_that_of_docker(home: Home) -> None:
@@ -243,11 +243,11 @@ def test_asks_a_helper_for_the_longest_path_first(home: Home) -> None:
 
 
 def test_stops_when_a_helper_fails(home: Home) -> None:
-    home.helper("store", "echo my-secret; echo the keychain is locked >&2; exit 3")
+    home.helper("store", "echo my-s3cret; echo the keychain is locked >&2; exit 3")
     home.write(home.docker, {"credsStore": "store", "auths": {HOST: entry("file", "f")}})
     error = error_of(home, FailedError)
     assert "docker-credential-store failed with exit code 3: the keychain is locked" in error
-    assert "my-secret" not in error
+    assert "my-s3cret" not in error
 
 
 def test_stops_when_a_helper_is_missing(home: Home) -> None:
@@ -293,7 +293,7 @@ def test_names_the_file_that_is_not_json(home: Home, text: str) -> None:
         {"credHelpers": "x"},
         {"auths": {HOST: 1}},
         {"auths": {HOST: {"auth": 1}}},
-        {"auths": {HOST: {"auth": "my-secret!"}}},
+        {"auths": {HOST: {"auth": "my-s3cret!"}}},
         {"auths": {HOST: {"auth": "/w=="}}},
         {"auths": {HOST: {"username": "a", "password": 1}}},
         {"auths": {HOST: {"username": [1], "identitytoken": {"a": 1}}}},
@@ -303,7 +303,7 @@ def test_names_the_file_that_has_another_form(home: Home, document: object) -> N
     home.write(home.docker, document)
     error = error_of(home, InvalidError)
     assert f"{home.docker} is not a file of registry credentials" in error
-    assert "my-secret" not in error
+    assert "my-s3cret" not in error
 
 
 def test_names_the_file_that_cannot_be_read(home: Home) -> None:
@@ -312,5 +312,5 @@ def test_names_the_file_that_cannot_be_read(home: Home) -> None:
 
 
 def test_shows_no_secret_of_a_login() -> None:
-    login = Login("user", "my-secret", "my-token")
+    login = Login("user", "my-s3cret", "my-s3cret-token")
     assert "my-" not in f"{login!r} {login}"

@@ -188,8 +188,8 @@ def test_uses_an_identity_token(
     bearer: Guarded, open_registry: OpenRegistry, tmp_path: Path
 ) -> None:
     server, tokens = bearer
-    tokens.refresh_token = "refresh-secret"
-    config = {"auths": {server.host: {"identitytoken": "refresh-secret"}}}
+    tokens.refresh_token = "refresh-s3cret"
+    config = {"auths": {server.host: {"identitytoken": "refresh-s3cret"}}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     push(open_registry(server.url, {"DOCKER_CONFIG": str(tmp_path)}))
     assert tokens.asked[0]["grant_type"] == "refresh_token"

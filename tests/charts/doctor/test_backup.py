@@ -181,13 +181,13 @@ def test_raises_that_the_address_is_wrong(platform: Sandbox) -> None:
 def test_raises_that_the_secret_key_is_wrong(
     careless: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wr0ng")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wr0ng-s3cret")
 
     with pytest.raises(RefusedError, match="signature is wrong") as told:
         look(careless)
 
     assert "AWS_SECRET_ACCESS_KEY" in told.value.remedy
-    assert "wr0ng" not in str(told.value)
+    assert "wr0ng-s3cret" not in str(told.value)
 
 
 def test_tells_an_index_that_cannot_be_read_and_goes_on(platform: Sandbox) -> None:

@@ -15,10 +15,10 @@ from kargo_release.charts.doctor import registry
 from kargo_release.errors import FailedError, InvalidError, RefusedError, UsageError
 
 REGISTRY, PULL, PUSH, TAGS = registry.NAMES
-USERS = {"ada": "right"}
+USERS = {"ada": "right-s3cret"}
 LOGIN = {
     "KARGO_RELEASE_REGISTRY_USERNAME": "ada",
-    "KARGO_RELEASE_REGISTRY_PASSWORD": "right",
+    "KARGO_RELEASE_REGISTRY_PASSWORD": "right-s3cret",
 }
 
 
@@ -59,26 +59,26 @@ def test_says_where_the_login_came_from_and_not_what_it_is(local: Sandbox, tmp_p
     with docker_registry(tmp_path / "registry", htpasswd=USERS) as running:
         at(local, running.host)
         named = look(local, **LOGIN)[REGISTRY].message
-        entry = {"username": "ada", "password": "right"}
+        entry = {"username": "ada", "password": "right-s3cret"}
         file = tmp_path / "config.json"
         file.write_text(json.dumps({"auths": {running.host: entry}}))
         filed = look(local, DOCKER_CONFIG=str(tmp_path))[REGISTRY].message
 
     assert named.endswith(f"answers; basic login from {' and '.join(LOGIN)}")
     assert filed.endswith(f"answers; basic login from {file}")
-    assert "right" not in named + filed
+    assert "right-s3cret" not in named + filed
 
 
 def test_tells_a_wrong_password(local: Sandbox, tmp_path: Path) -> None:
     with docker_registry(tmp_path / "registry", htpasswd=USERS) as running:
         at(local, running.host)
-        found = look(local, **{**LOGIN, "KARGO_RELEASE_REGISTRY_PASSWORD": "wr0ng"})
+        found = look(local, **{**LOGIN, "KARGO_RELEASE_REGISTRY_PASSWORD": "wr0ng-s3cret"})
 
     for name in (PULL, PUSH):
         assert found[name].state == "error"
         assert "did not accept the login (401)" in found[name].message
         assert f"helm registry login {running.host}" in found[name].remedy
-    assert "wr0ng" not in str(found)
+    assert "wr0ng-s3cret" not in str(found)
 
 
 def test_tells_a_login_that_may_pull_and_not_push(local: Sandbox, tmp_path: Path) -> None:
@@ -111,10 +111,10 @@ def test_raises_that_the_registry_is_away(local: Sandbox) -> None:
 
 
 def test_raises_that_the_address_or_the_login_is_wrong(local: Sandbox, tmp_path: Path) -> None:
-    at(local, "ada:secret@127.0.0.1")
+    at(local, "ada:s3cret@127.0.0.1")
     with pytest.raises(UsageError, match="not the address of a registry") as told:
         look(local)
-    assert "secret" not in str(told.value)
+    assert "s3cret" not in str(told.value)
 
     with docker_registry(tmp_path / "registry", htpasswd=USERS) as running:
         at(local, running.host)
