@@ -113,6 +113,24 @@ def test_puts_out_nothing_that_was_begun_when_a_rival_claims_another_chart(
     assert not any(ref.startswith("refs/tags/") for ref in refs)
 
 
+def test_fails_when_the_claim_of_a_refused_release_stays(platform: Sandbox) -> None:
+    rival = next_commit(platform, "charts/kano/values.yaml")
+    aside = "env -u GIT_QUARANTINE_PATH -u GIT_OBJECT_DIRECTORY git update-ref"
+    platform.hook(
+        "pre-receive",
+        'while read -r old new ref; do case "$ref $new" in '
+        f'"{KANO} 0000"*) kill -9 "$PPID";; '
+        f'"{KANO} "*) {aside} refs/tags/kano-1.0.0 {rival};; esac; done; exit 0',
+    )
+
+    ended = platform.run("release-chart", "kano", "--json")
+
+    assert ended.exit_code == 1, ended.err
+    assert ended.tells("was tagged meanwhile, at commit", "Give kano a new version")
+    assert "; its claim stays" in ended.err
+    assert claims(platform) == [KANO]
+
+
 def test_is_only_refused_when_somebody_ended_the_claim_that_it_gives_up(platform: Sandbox) -> None:
     platform.write_chart("kube")
     platform.commit("Add kube")

@@ -5,7 +5,7 @@ from typing import Protocol
 from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.likeness import are_alike
-from kargo_release.errors import InvalidError, RefusedError
+from kargo_release.errors import FailedError, InvalidError, RefusedError
 from kargo_release.plan import Destination, Row, State
 
 # Bytes; what Helm refuses to load is no chart (pkg/chart/loader/archive, MaxDecompressedChartSize).
@@ -43,10 +43,16 @@ def adopt(row: Row[ChartRelease], source: ArchiveDestination) -> ChartArchive:
 
     Raises:
         RefusedError: What is out is not what the destination says it is.
+        FailedError: The same of a development version, which somebody may have replaced.
     """
     tgz = source.fetch(row.desired)
     place = row.found[source.name].reference
     if compare(row.desired, tgz, place) is State.DIFFERENT:
+        if row.desired.is_dev:
+            raise FailedError(
+                f"{place} was written by somebody else meanwhile",
+                "Run it again: it compares with what is there now.",
+            )
         raise RefusedError(
             f"{place} holds another archive than it says",
             "Look who wrote there; release the chart under a new version.",

@@ -78,11 +78,7 @@ class ClaimDestination:
         if any(isinstance(answer, KargoError) for answer in answers):
             stay = self._give_up([each for each in releases if claim_ref(each) not in rejected])
             answers = [
-                answer
-                if isinstance(answer, KargoError)
-                else _stays(release)
-                if claim_ref(release) in stay
-                else held_back(release)
+                _not_begun(release, answer, stays=claim_ref(release) in stay)
                 for release, answer in zip(releases, answers, strict=True)
             ]
         for row, answer in zip(rows, answers, strict=True):
@@ -169,7 +165,12 @@ def _not_taken(release: ChartRelease, reason: str) -> RefusedError:
     )
 
 
-def _stays(release: ChartRelease) -> FailedError:
+def _not_begun(release: ChartRelease, answer: Answer, *, stays: bool) -> KargoError:
+    """Return why nothing of a release is done; no refusal where its claim stays behind."""
+    if isinstance(answer, KargoError):
+        return FailedError(f"{answer.message}; its claim stays", answer.remedy) if stays else answer
+    if not stays:
+        return held_back(release)
     return FailedError(
         f"{release.title} was held back, for another chart was refused, but its claim stays",
         f"Drop it with release-chart {release.name} --abandon, or release it.",
