@@ -80,6 +80,9 @@ def _client(access: Access, connections: int) -> Any:
 
 
 def _session(access: Access) -> Session:
+    if access.keys:
+        # These stand alone: the profile that AWS_PROFILE names need not even exist.
+        return Session(session_vars={"profile": (None, None, None, None)})
     session = Session(profile=access.profile)
     if access.credentials_file:
         session.set_config_variable("credentials_file", access.credentials_file)
@@ -122,11 +125,13 @@ def _credentials(session: Session, access: Access) -> Any:
 
 
 def _config(access: Access, connections: int) -> Config:
-    config = Config(
+    config = Config(  # type: ignore[call-arg] # botocore's stubs lack ignore_configured_…
         connect_timeout=_CONNECT_TIMEOUT,
         read_timeout=_READ_TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=connections,
+        # Keys that are not AWS's own go only where their owner says.
+        ignore_configured_endpoint_urls=access.keys is not None,
         # Many stores refuse the checksums that newer clients add unasked; each object has another.
         request_checksum_calculation="when_required",
     )

@@ -12,7 +12,7 @@ from servers_s3 import ACCESS_KEY, SECRET_KEY, Answer, FaultyServer, Request, fa
 
 from kargo_release.bucket.rclone import resolve
 from kargo_release.bucket.s3 import S3Store
-from kargo_release.errors import KargoError, RefusedError, UsageError
+from kargo_release.errors import FailedError, KargoError, RefusedError, UsageError
 
 TEXT = "text/plain"
 KEYS = f"access_key_id = {ACCESS_KEY}\nsecret_access_key = {SECRET_KEY}\n"
@@ -110,6 +110,7 @@ BASE = f"[s]\ntype = s3\nprovider = Other\nendpoint = ENDPOINT\n{KEYS}"
         (BASE, {}, "s:bkt/helm"),
         (BASE, {}, "s:bkt"),
         (BASE, {"AWS_REGION": "of-aws", "AWS_ACCESS_KEY_ID": "of-aws"}, "s:bkt"),
+        (BASE, {"AWS_PROFILE": "nobody", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}, "s:bkt"),
         (f"{BASE}region = of-file\n", {}, "s:bkt"),
         (f"{BASE}region = of-file\n", {"RCLONE_CONFIG_S_REGION": "of-remote"}, "s:bkt"),
         (f"{BASE}region = of-file\n", {"RCLONE_CONFIG_S_REGION": ""}, "s:bkt"),
@@ -138,10 +139,17 @@ BASE = f"[s]\ntype = s3\nprovider = Other\nendpoint = ENDPOINT\n{KEYS}"
     ],
 )
 def test_asks_what_rclone_asks(
-    config: str, environ: dict[str, str], remote: str, rclone: Rclone, denying: FaultyServer
+    config: str,
+    environ: dict[str, str],
+    remote: str,
+    rclone: Rclone,
+    denying: FaultyServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rclone.write(config.replace("ENDPOINT", denying.endpoint))
     rclone.environ |= environ
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     run_rclone("lsf", remote, environ=rclone.environ)
     expected = _asked(denying)
     denying.requests.clear()
@@ -174,6 +182,18 @@ def test_names_the_bucket_where_rclone_does(
 def test_takes_https_for_an_endpoint_without_a_scheme(rclone: Rclone) -> None:
     rclone.write(f"[s]\ntype = s3\nendpoint = s3.example.com\n{KEYS}")
     assert resolve("rclone:s/bkt", rclone.environ)[1].endpoint == "https://s3.example.com"
+
+
+def test_goes_to_aws_itself_wherever_other_programs_are_sent(
+    rclone: Rclone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rclone.write(f"[s]\ntype = s3\nprovider = AWS\nregion = eu-west-3\n{KEYS}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with faulty(lambda _: Answer(502)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.endpoint)
+        with pytest.raises(FailedError, match="the proxy"):
+            rclone.open("rclone:s/some-bucket").head("k")
+    assert proxy.requests[0].path == "some-bucket.s3.eu-west-3.amazonaws.com:443"
 
 
 def test_leaves_aws_to_itself(rclone: Rclone) -> None:
