@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from kargo_release.errors import FailedError
 
@@ -47,7 +47,7 @@ class NewObjects:
 
 
 @contextmanager
-def temporary_file(content: bytes) -> Iterator[IO[bytes] | None]:
+def temporary_file(content: bytes) -> Iterator[BinaryIO | None]:
     """Give a file without a name that holds ``content``; None where that is empty.
 
     Raises:

@@ -20,6 +20,12 @@ _PRELOADED = ["faulty_release", "kargo_release.program", "kargo_release.bucket.s
 Finish = Callable[[Case], Result]
 
 
+def cases_of(item: pytest.Item) -> Iterator[Case]:
+    """Yield the case that a test is about."""
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        yield from (each for each in item.callspec.params.values() if isinstance(each, Case))
+
+
 def is_slow(case: Case) -> bool:
     """Whether the case waits for nothing, which is better begun early."""
     return "never" in case.fault or "stops" in case.fault or "unanswered" in case.fault
@@ -33,13 +39,7 @@ def finish(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Finish]:
     """Try all chosen cases at once, each in a process that has been begun without threads."""
-    chosen: list[Case] = [
-        item.callspec.params["case"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and item.module is request.module
-        and hasattr(item, "callspec")
-    ]
+    chosen = [case for item in request.session.items for case in cases_of(item)]
     servers = Servers(docker_host.host, s3_endpoint.removeprefix("http://"))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
