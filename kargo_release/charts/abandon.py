@@ -8,7 +8,7 @@ from kargo_release.charts.catalogue import pack_charts
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.destinations.claims import claim_name, claim_ref
 from kargo_release.charts.project import Project
-from kargo_release.charts.release import archive_destinations, route_to
+from kargo_release.charts.route import archive_destinations, route_to
 from kargo_release.errors import FailedError, RefusedError
 from kargo_release.git.remote import Push, Remote
 from kargo_release.git.repository import Commit

@@ -9,14 +9,8 @@ from kargo_release.charts.catalogue import Packed, check_regular, pack_charts
 from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.linting import check_with_helm
 from kargo_release.charts.project import Project
-from kargo_release.charts.release import (
-    Audience,
-    Route,
-    Rows,
-    archive_destinations,
-    carry_out,
-    with_bytes_out,
-)
+from kargo_release.charts.release import Audience, carry_out, with_bytes_out
+from kargo_release.charts.route import Route, Rows, archive_destinations
 from kargo_release.charts.sources import ChartSource
 from kargo_release.errors import InvalidError, KargoError, RefusedError, UsageError
 from kargo_release.git.repository import Commit

@@ -5,26 +5,24 @@ destination what it has, refuse what differs, check with Helm, claim, copy, look
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Protocol
 
 from kargo_release import plan
 from kargo_release.charts import guards
-from kargo_release.charts.catalogue import History, Packed, pack_charts
+from kargo_release.charts.catalogue import Packed, pack_charts
+from kargo_release.charts.commit_point import end_claims, look_again
 from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.destinations.archives import ArchiveDestination, adopt
-from kargo_release.charts.destinations.claims import ClaimDestination, held_back
-from kargo_release.charts.destinations.tags import TagDestination, tag_of
+from kargo_release.charts.destinations.claims import held_back
+from kargo_release.charts.destinations.tags import tag_of
 from kargo_release.charts.linting import check_with_helm
 from kargo_release.charts.project import Project
-from kargo_release.errors import FailedError, InterruptError, KargoError, RefusedError
-from kargo_release.git.remote import Remote, RemoteRefs
+from kargo_release.charts.route import Route, Rows, route_to
+from kargo_release.errors import InterruptError, KargoError, RefusedError
+from kargo_release.git.remote import RemoteRefs
 from kargo_release.git.repository import Commit, short
-from kargo_release.plan import Destination, Outcome, Row, State
-
-Rows = list[Row[ChartRelease]]
+from kargo_release.plan import Row, State
 
 
 class Audience(Protocol):
@@ -41,21 +39,6 @@ class Audience(Protocol):
     def done(self, row: Row[ChartRelease], destination: str) -> None:
         """Be told that a row is done, or failed, at a destination; from any thread."""
         ...
-
-
-@dataclass(frozen=True)
-class Route:
-    """The destinations of a release, in their order; claims and backup where there are any."""
-
-    claims: ClaimDestination | None
-    archives: tuple[ArchiveDestination, ...]
-    tags: TagDestination | None
-
-    @cached_property
-    def all(self) -> tuple[Destination[ChartRelease], ...]:
-        """Every destination, in the order of publishing."""
-        ends = (self.claims, *self.archives, self.tags)
-        return tuple(each for each in ends if each is not None)
 
 
 def release_charts(
@@ -121,8 +104,8 @@ def carry_out(project: Project, route: Route, rows: Rows, audience: Audience) ->
             # A helper may have been quicker, with other bytes of the same content.
             rows = [with_bytes_out(row, route) for row in rows]
         if route.tags is not None:
-            rows = plan.carry_out([route.tags], _look_again(route, rows, audience), report)
-        rows = _end_claims(route, rows)
+            rows = plan.carry_out([route.tags], look_again(route, rows, audience.waits), report)
+        rows = end_claims(route, rows)
     except KeyboardInterrupt:
         raise _interrupted(told) from None
     return rows
@@ -151,22 +134,6 @@ def _are_tagged(releases: Sequence[ChartRelease], refs: RemoteRefs, form: str) -
     """Whether the remote has these very releases, on whatever branch they were made."""
     tags = (refs.tagged.get(tag_of(form, each.name, each.version)) for each in releases)
     return all(tag == each.commit.sha for each, tag in zip(releases, tags, strict=True))
-
-
-def route_to(project: Project, remote: Remote | None, refs: RemoteRefs) -> Route:
-    """Return the destinations of releases, given what the remote holds."""
-    git, content_at = project.settings.git, History(project, remote).content_at
-    tags = TagDestination(project.repository, remote, refs, git.tag, content_at)
-    claims = None
-    if remote is not None and git.claims:
-        claims = ClaimDestination(remote, refs, tags.tag_name, content_at)
-    return Route(claims, archive_destinations(project), tags)
-
-
-def archive_destinations(project: Project) -> tuple[ArchiveDestination, ...]:
-    """Return the registry and, where there is one, the backup."""
-    backup = project.backup()
-    return (project.registry(),) if backup is None else (project.registry(), backup)
 
 
 def _at_claimed_commit(row: Row[ChartRelease], project: Project) -> Row[ChartRelease]:
@@ -243,72 +210,6 @@ def _check_writable(route: Route, rows: Rows) -> None:
     for destination in route.archives:
         if any(row.error is None and row.lacks(destination.name) for row in rows):
             destination.check_writable()
-
-
-def _look_again(route: Route, rows: Rows, audience: Audience) -> Rows:
-    """Return the rows, with an error where the claim or a copy is not as we left it."""
-    todo = {i: row for i, row in enumerate(rows) if row.error is None and row.lacks("tag")}
-    if not todo:
-        return rows
-    audience.waits("looking again at what is out, before the tag")
-    releases = [row.desired for row in todo.values()]
-    try:
-        lost = route.claims.lost(releases) if route.claims is not None else []
-        seen = plan.compare(route.archives, releases)
-    except KargoError as error:
-        return [row.stopped(error) if i in todo else row for i, row in enumerate(rows)]
-    confirmed = {i: _confirmed(todo[i], each, lost) for i, each in zip(todo, seen, strict=True)}
-    return [confirmed.get(i, row) for i, row in enumerate(rows)]
-
-
-def _confirmed(
-    row: Row[ChartRelease], seen: Row[ChartRelease], lost: Sequence[ChartRelease]
-) -> Row[ChartRelease]:
-    error = seen.error
-    if row.desired in lost:
-        error = FailedError(
-            f"{row.desired.title} is not tagged: its claim was given up meanwhile",
-            "Find out who did that; run this again to claim it anew.",
-        )
-    missing = [name for name in seen.found if seen.lacks(name)]
-    if error is None and missing:
-        error = FailedError(
-            f"{row.desired.title} is not tagged: the {missing[0]} does not hold what was put there",
-            "Look at the destination's own log, then run this again.",
-        )
-    if error is None:
-        return replace(row, found={**row.found, **seen.found})
-    return row.stopped(error)
-
-
-def _end_claims(route: Route, rows: Rows) -> Rows:
-    """End the claims of what is tagged, and of what was refused before anything of it was out."""
-    if route.claims is None:
-        return rows
-    tagged = [row for row in rows if row.error is None and not row.lacks("tag")]
-    fresh = [row.desired for row in tagged if row.outcomes["tag"] is Outcome.PUBLISHED]
-    stale = route.claims.left_over([row.desired for row in tagged])
-    with suppress(FailedError):  # beside its tag a claim blocks nothing, and the next run ends it
-        route.claims.end([*fresh, *(each for each in stale if each not in fresh)])
-    in_vain = [row.desired for row in rows if _is_claimed_in_vain(row, route)]
-    with suppress(FailedError):  # the refusal is what must be told; list-charts shows the claim
-        if not route.claims.end(in_vain):
-            return [_unclaimed(row) if row.desired in in_vain else row for row in rows]
-    return rows
-
-
-def _unclaimed(row: Row[ChartRelease]) -> Row[ChartRelease]:
-    return replace(row, outcomes={**row.outcomes, "claim": Outcome.REFUSED})
-
-
-def _is_claimed_in_vain(row: Row[ChartRelease], route: Route) -> bool:
-    """Whether we claimed what a destination then refused, with nothing of ours out."""
-    ours = (Outcome.PUBLISHED, Outcome.UNCHANGED)
-    return (
-        isinstance(row.error, RefusedError)
-        and row.outcomes.get("claim") is Outcome.PUBLISHED
-        and not any(row.outcomes[each.name] in ours for each in route.archives)
-    )
 
 
 def _interrupted(told: Mapping[str, Sequence[str]]) -> KargoError:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from kargo_release.charts.release import Rows
+from kargo_release.charts.route import Rows
 from kargo_release.errors import RefusedError
 from kargo_release.plan import Row
 from kargo_release.tasks.chart_documents import exit_code

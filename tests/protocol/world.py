@@ -11,7 +11,8 @@ from kargo_release.charts.abandon import abandon_charts
 from kargo_release.charts.development import release_dev_charts
 from kargo_release.charts.project import Project
 from kargo_release.charts.rebuild import Rebuild, rebuild_index
-from kargo_release.charts.release import Rows, release_charts
+from kargo_release.charts.release import release_charts
+from kargo_release.charts.route import Rows
 from kargo_release.git.remote import CLAIMS
 from kargo_release.git.repository import Repository
 from kargo_release.git.tree import Tree

@@ -13,7 +13,7 @@ from kargo_release.charts.inventory.standing import Standing, of_row
 from kargo_release.charts.inventory.survey import look_at
 from kargo_release.charts.metadata import is_name
 from kargo_release.charts.project import Project
-from kargo_release.charts.release import route_to
+from kargo_release.charts.route import route_to
 from kargo_release.charts.sources import Sources
 from kargo_release.errors import FailedError, InvalidError, KargoError, hint
 from kargo_release.git.remote import RemoteRefs
