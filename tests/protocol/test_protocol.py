@@ -43,7 +43,8 @@ _STEADY = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-_ON_REAL_GIT = settings(_STEADY, max_examples=3)
+_FEW = settings(_STEADY, max_examples=3)
+_MORE = settings(_STEADY, max_examples=20, derandomize=False)
 _MANY = settings(_STEADY, max_examples=400, derandomize=False)
 
 
@@ -113,11 +114,14 @@ def test_keeps_the_protocol(
     assert InMemory.met.keys() >= led_to
 
 
+@pytest.mark.parametrize(
+    "chosen", [_FEW, pytest.param(_MORE, marks=pytest.mark.long)], ids=["few", "more"]
+)
 @pytest.mark.usefixtures("one_at_a_time")
-def test_keeps_the_protocol_on_real_git(history: History, tmp_path: Path) -> None:
+def test_keeps_the_protocol_on_real_git(history: History, tmp_path: Path, chosen: settings) -> None:
     OnRealGit.history, OnRealGit.folder, OnRealGit.met = history, tmp_path, Counter()
 
-    run_state_machine_as_test(OnRealGit, settings=_ON_REAL_GIT)
+    run_state_machine_as_test(OnRealGit, settings=chosen)
 
     assert OnRealGit.met["release: published"]
 
