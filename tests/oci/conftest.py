@@ -10,7 +10,8 @@ from kargo_release.oci.retry import TimeLimits
 
 from .faulty import FaultyServer, faulty_server
 
-QUICK = TimeLimits(connect=2, read=0.5, answer=5, backoff=0.01, broken=0.05, busy=0.2)
+# Real parts may take their time on a busy machine; what tests wait for is set there.
+QUICK = TimeLimits(connect=5, read=10, answer=20, backoff=0.01, broken=0.05, busy=0.2)
 
 CONFIG = "application/vnd.cncf.helm.config.v1+json"
 CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
