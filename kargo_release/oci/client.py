@@ -17,6 +17,8 @@ from kargo_release.oci.retry import retry
 
 _MOST_PAGES = 1000
 _LONGEST_LIST = 32 << 20  # bytes of all pages together
+# Bytes: what is smaller takes less time to send again than to ask for.
+_WORTH_ASKING = 64 << 10
 
 
 class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no type hints
@@ -48,7 +50,7 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         return self._repository.request(Call(method, url, headers or {}, data))
 
     def upload(self, blob: Content) -> None:
-        """Store a blob, unless it is there.
+        """Store a blob, unless it is large and there.
 
         A body that did not arrive is sent again to a new upload, for the old one is in doubt.
         """
@@ -69,7 +71,8 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         return found
 
     def _upload_once(self, blob: Content) -> None:
-        if self.blob_exists({"digest": blob.digest}, self._container):
+        is_large = blob.size >= _WORTH_ASKING
+        if is_large and self.blob_exists({"digest": blob.digest}, self._container):
             return
         location = self._begin()
         url = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': blob.digest})}"

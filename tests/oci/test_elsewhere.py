@@ -67,8 +67,7 @@ def test_sends_no_authorization_to_another_port(
         ask = {"WWW-Authenticate": "Basic realm=x"}
         leads = {"Location": f"http://{other.host}/elsewhere"}
         faulty.faults = [
-            Fault("HEAD", "/", 401, ask, times=1),
-            Fault("GET", "/", 401, ask, times=1),
+            Fault(method, "/", 401, ask, times=1),
             Fault("GET", "/blobs/", 307, leads),
             Fault("POST", "/", 202, leads),
         ]
