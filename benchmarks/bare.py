@@ -51,7 +51,7 @@ def request(
 
 
 def push(connection: HTTPConnection, repository: str, tag: str, artifact: Artifact) -> None:
-    """Send what `Registry.push` sends with ``replace`` for an artifact that is not there."""
+    """Send what `Registry.push` sends with ``replace`` for a small artifact that is not there."""
     for blob in (artifact.config, *artifact.layers):
         _upload(connection, repository, blob)
     headers = {"Content-Type": artifact.manifest.media_type}
@@ -60,7 +60,6 @@ def push(connection: HTTPConnection, repository: str, tag: str, artifact: Artifa
 
 
 def _upload(connection: HTTPConnection, repository: str, blob: Content) -> None:
-    request(connection, "HEAD", f"/v2/{repository}/blobs/{blob.digest}", 404)
     begun = request(connection, "POST", f"/v2/{repository}/blobs/uploads/", 202)
     location = urlsplit(begun.headers["Location"])
     path = f"{location.path}?{location.query}&digest={blob.digest}"
