@@ -1,6 +1,7 @@
 """What all tests share: an environment that tells nothing, and the real parts."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ from servers_s3 import moto
 from surroundings import given, silenced
 
 from kargo_release.errors import KargoError
+
+# A shell starts what runs in the background with SIGINT ignored, and so would be what we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import chain, repeat
 from typing import Any
 from urllib.parse import urlencode
 
@@ -50,11 +51,13 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         return self._repository.request(Call(method, url, headers or {}, data))
 
     def upload(self, blob: Content) -> None:
-        """Store a blob, unless it is large and there.
+        """Store a blob, unless it is there; of a small one that is only asked before another try.
 
         A body that did not arrive is sent again to a new upload, for the old one is in doubt.
         """
-        retry(lambda: self._upload_once(blob), self._repository.session.limits)
+        asks = chain([blob.size >= _WORTH_ASKING], repeat(True))
+        limits = self._repository.session.limits
+        retry(lambda: self._upload_once(blob, is_asked=next(asks)), limits)
 
     def try_upload(self) -> None:
         """Begin an upload and cancel it.
@@ -70,9 +73,8 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         found: list[str] = self.get_tags(self._container)
         return found
 
-    def _upload_once(self, blob: Content) -> None:
-        is_large = blob.size >= _WORTH_ASKING
-        if is_large and self.blob_exists({"digest": blob.digest}, self._container):
+    def _upload_once(self, blob: Content, *, is_asked: bool) -> None:
+        if is_asked and self.blob_exists({"digest": blob.digest}, self._container):
             return
         location = self._begin()
         url = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': blob.digest})}"
