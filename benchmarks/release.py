@@ -106,9 +106,10 @@ _LOADED = [
     "-c",
     (
         "import git, yaml, kargo_release.program, kargo_release.charts.development\n"
+        "from kargo_release.bucket.s3_access import Access\n"
         "from kargo_release.bucket.s3_client import connect\n"
         "from kargo_release.oci.session import Session\n"
-        "connect('http://127.0.0.1:1', 'us-east-1', 8)\n"
+        "connect(Access('http://127.0.0.1:1', 'us-east-1'), 'charts', 8)\n"
     ),
 ]
 
