@@ -1,7 +1,8 @@
 """The backup as a destination: archives beside an index.yaml, itself a Helm repository."""
 
-from collections.abc import Callable, Sequence
-from hashlib import sha256
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import md5, sha256
+from itertools import islice
 
 from kargo_release.bucket.store import LostRaceError, ObjectStore, Stored
 from kargo_release.charts import index_store
@@ -13,6 +14,8 @@ from kargo_release.plan import Answer, Found, Row, State, each, look_up
 
 _CONTENT_TYPE = "application/gzip"
 _METADATA = "content-digest"
+# Releases from which on one list, of at most so many objects, is quicker than asking for each.
+_WORTH_LISTING, _LISTED = 10, 1000
 
 
 class BackupDestination:
@@ -34,11 +37,21 @@ class BackupDestination:
     def find(self, desired: Sequence[ChartRelease]) -> Sequence[Answer]:
         """Return what the backup holds of each release: one request, and one for each release.
 
+        Of many releases, those that one list shows to be out are not asked for.
+
         A development version is asked for only where the index has one: an archive that is not in
         the index is met when it is to be written.
         """
         listed = self.listed()
-        return look_up(lambda release: self._find(release, listed), desired, self._jobs)
+        etags = self._etags() if len(desired) >= _WORTH_LISTING else {}
+        return look_up(lambda release: self._find(release, listed, etags), desired, self._jobs)
+
+    def _etags(self) -> Mapping[str, str | None]:
+        """Return the etags of the first archives; none where listing is not allowed."""
+        try:
+            return {each.key: each.etag for each in islice(self._store.list(), _LISTED)}
+        except KargoError:
+            return {}
 
     def listed(self) -> Index:
         """Return what index.yaml says; empty when there is none yet.
@@ -94,13 +107,13 @@ class BackupDestination:
     def _place(self, release: ChartRelease) -> str:
         return self._store.location(release.archive.file_name)
 
-    def _find(self, release: ChartRelease, listed: Index) -> Found:
+    def _find(self, release: ChartRelease, listed: Index, etags: Mapping[str, str | None]) -> Found:
         key, place = release.archive.file_name, self._place(release)
         entry = listed.entry(release.name, release.version) or {}
         ours = release.archive.sha256
         # Of two who replace a development version at once, one's archive may be out beside the
         # other's entry: the index alone proves nothing.
-        if entry.get("digest") == ours and self._is_stored(release):
+        if entry.get("digest") == ours and (_is_listed(release, etags) or self._is_stored(release)):
             return Found(State.SAME, place, sha256=ours)
         if release.is_dev and not entry:
             return Found(State.ABSENT, place)
@@ -160,3 +173,9 @@ class BackupDestination:
             f"{self._place(release)} was written by somebody else meanwhile",
             "Run it again: it compares with what is there now.",
         )
+
+
+def _is_listed(release: ChartRelease, etags: Mapping[str, str | None]) -> bool:
+    """Whether the etag, of most stores the MD5 of the bytes, says that the archive is ours."""
+    digest = md5(release.archive.tgz, usedforsecurity=False).hexdigest()
+    return etags.get(release.archive.file_name) == f'"{digest}"'
