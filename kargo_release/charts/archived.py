@@ -1,6 +1,6 @@
 """The archives in a backup, each read for what an index says of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC
@@ -58,14 +58,18 @@ class Shelf:
         self._jobs = jobs
         self._read: dict[_Mark, Archived] = {}
 
-    def archives(self) -> list[Archived]:
+    def archives(self, *, but: Collection[str] = ()) -> list[Archived]:
         """Return what the backup holds now, in the order of the names.
+
+        Args:
+            but: Names that are passed over.
 
         Raises:
             FailedError: The store can't be reached, or breaks off.
             RefusedError: Access is denied.
         """
-        listed = {_mark(each): each for each in self._store.list() if _is_archive(each)}
+        found = (each for each in self._store.list() if _is_archive(each) and each.key not in but)
+        listed = {_mark(each): each for each in found}
         fresh = [mark for mark in listed if mark not in self._read]
         with ThreadPoolExecutor(self._jobs) as pool:
             answers = pool.map(lambda mark: self._archived(listed[mark]), fresh)

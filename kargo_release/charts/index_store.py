@@ -29,13 +29,19 @@ def stored(store: ObjectStore) -> Index:
     return _stored(store)[0]
 
 
-def update(store: ObjectStore, entries: Sequence[Entry], now: str) -> Index:
+def update(
+    store: ObjectStore,
+    entries: Sequence[Entry],
+    now: str,
+    anew: Callable[[], Index] = lambda: index.EMPTY,
+) -> Index:
     """Put the entries into the store's index, whoever else writes to it meanwhile.
 
     Args:
-        store: Where index.yaml is; it is created when there is none.
+        store: Where index.yaml is.
         entries: As for ``index.merge``.
         now: As for ``index.merge``.
+        anew: Gives the index to begin with when there is none.
 
     Returns:
         The index as it is out now. Nothing is written when it held all of that.
@@ -48,7 +54,7 @@ def update(store: ObjectStore, entries: Sequence[Entry], now: str) -> Index:
 
     def merged() -> Index:
         before, etag = _stored(store)
-        after = index.merge(before, entries, now)
+        after = index.merge(anew() if etag is None else before, entries, now)
         if after is not before:
             write(store, after, etag)
         return after

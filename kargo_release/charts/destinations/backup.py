@@ -5,10 +5,12 @@ from hashlib import md5, sha256
 from itertools import islice
 
 from kargo_release.bucket.store import LostRaceError, ObjectStore, Stored
-from kargo_release.charts import index_store
+from kargo_release.charts import index, index_store
+from kargo_release.charts.archived import Shelf
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
 from kargo_release.charts.index import Entry, Index
+from kargo_release.charts.rebuilding import rebuild
 from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError
 from kargo_release.plan import Answer, Found, Row, State, each, look_up
 
@@ -81,10 +83,19 @@ class BackupDestination:
             if isinstance(answer, Found)
         ]
         try:
-            index_store.update(self._store, entries, self._now)
+            index_store.update(self._store, entries, self._now, lambda: self._anew(rows))
         except KargoError as error:
             return [error if isinstance(answer, Found) else answer for answer in answers]
         return answers
+
+    def _anew(self, rows: Sequence[Row[ChartRelease]]) -> Index:
+        """Return the index of the archives that are there beside those of the rows.
+
+        An index that was lost must not come back with this run's charts alone.
+        """
+        ours = {row.desired.archive.file_name for row in rows}
+        others = Shelf(self._store, self._jobs).archives(but=ours)
+        return rebuild(index.EMPTY, others, self._now).index
 
     def check_writable(self) -> None:
         """Make sure that two who release at once can't overwrite each other's index.

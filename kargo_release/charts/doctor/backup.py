@@ -32,6 +32,7 @@ NAMES = (
     "backup clock",
 )
 _BACKUP, _LIST, _INDEX, _WRITE, _HISTORY, _CLOCK = NAMES
+_LOOKED_AT = 1000  # objects
 _SKEW = 300  # seconds; S3 refuses requests at 900 (RequestTimeTooSkewed)
 
 
@@ -79,10 +80,18 @@ def _list(store: ObjectStore) -> Check:
 def _index(store: ObjectStore) -> Check:
     stored = store.get(index.KEY, index.LIMIT)
     if stored is None:
-        return ok(_INDEX, f"there is no {index.KEY} yet: the first release makes it")
+        return _lost(store)
     entries = index.read(stored[0], store.location(index.KEY)).entries
     count = sum(map(len, entries.values()))
     return ok(_INDEX, f"{index.KEY} can be read: {count} versions of {counted(len(entries))}")
+
+
+def _lost(store: ObjectStore) -> Check:
+    archives = [each.key for each in islice(store.list(), _LOOKED_AT) if each.key.endswith(".tgz")]
+    if not archives:
+        return ok(_INDEX, f"there is no {index.KEY} yet: the first release makes it")
+    told = f"there is no {index.KEY}, though there are archives such as {archives[0]}"
+    return warning(_INDEX, told, "Make it of them: rebuild-index. Else the next release does.")
 
 
 def _written(store: ObjectStore, protection: Protection, *, is_single: bool) -> list[Check]:
