@@ -60,7 +60,7 @@ def release_dev_charts(
 def _pack(project: Project, commit: Commit, names: Sequence[str]) -> Packed:
     folder = project.settings.charts
     with project.repository.working_tree() as tree:
-        packed = pack_charts(project, tree, names or None, _version(project, commit))
+        packed = pack_charts(project, tree, names or None, version_of(project, commit))
     if not packed.archives and not packed.errors:
         raise InvalidError(f"there is no chart in {folder}/", "Charts are folders below it.")
     return _without_irregular(project, packed)
@@ -77,8 +77,14 @@ def _without_irregular(project: Project, packed: Packed) -> Packed:
     return Packed(archives, packed.charts, errors)
 
 
-def _version(project: Project, commit: Commit) -> Callable[[ChartSource], str]:
-    """Return what gives each chart its development version, by the setting's template."""
+def version_of(project: Project, commit: Commit) -> Callable[[ChartSource], str]:
+    """Return what gives each chart its development version, by the setting's template.
+
+    It raises a UsageError where the setting makes no version, or one that a release could bear.
+
+    Raises:
+        RefusedError: The setting counts commits, and this clone is shallow.
+    """
     template = project.settings.dev_version
     count = _count(project, commit) if "{count}" in template else ""
 

@@ -15,7 +15,7 @@ from kargo_release.errors import FailedError, InvalidError, RefusedError, excerp
 from kargo_release.oci.artifact import Blob
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.challenges import Challenge, challenges
-from kargo_release.oci.credentials import Login
+from kargo_release.oci.credentials import USERNAME, Login
 from kargo_release.oci.hosts import is_loopback, origin
 from kargo_release.oci.refusals import refusal, said_remedy, words
 
@@ -158,7 +158,8 @@ class Authentication:
         if answer.status_code in _UNAUTHORIZED:
             raise self.rejected(answer)
         if answer.status_code != _OK:
-            raise refusal(self._session.host, answer, f"the request for a token to {scope.deed()}")
+            what = f"the request for a token to {scope.deed()}"
+            raise refusal(self._session.host, answer, what, self._session.log_in)
         try:
             document = answer.json()
         except (ValueError, RecursionError):
@@ -199,11 +200,19 @@ class Authentication:
         """Return the error for who does not accept our login, or asks for one that we lack."""
         host, login = self._session.host, self._login()
         who = "the login" if login else "a request without a login"
-        source = f"; this one comes from {login.source}" if login else ""
         return RefusedError(
             f"registry {host} did not accept {who} ({refused.status_code}){words(refused)}",
-            said_remedy(refused) or f"Log in: helm registry login {host}{source}",
+            said_remedy(refused) or self._other_login(login),
         )
+
+    def _other_login(self, login: Login | None) -> str:
+        """Return what to do about a login that is missing, or not accepted."""
+        log_in = self._session.log_in
+        if login is None:
+            return f"Log in: {log_in}"
+        if login.source.startswith(USERNAME):  # which would hide any other
+            return f"Correct {login.source}; without them, what `{log_in}` writes is used."
+        return f"Log in: {log_in}; this one comes from {login.source}"
 
     def forbidden(self, scope: Scope, refused: Answer) -> RefusedError:
         """Return the error for a registry that answers 401 to what it has itself let us have."""

@@ -16,22 +16,24 @@ _ERRORS_TOLD = 3
 _CLIENT_ERRORS = range(400, 500)
 _TITLE = re.compile(rb"<title>([^<]{1,200})</title>", re.IGNORECASE)
 _LONGEST_HEAD = 4096
+_LONGEST_TEXT = 300
 
 
-def refusal(host: str, answer: Answer, what: str) -> KargoError:
+def refusal(host: str, answer: Answer, what: str, log_in: str) -> KargoError:
     """Return the error for an answer that is no success, in the registry's own words.
 
     Args:
         host: The registry's host and port.
         answer: What it answered.
         what: What was wanted, as in "pull kano:1.4.0".
+        log_in: The command that logs in there.
     """
     said = words(answer)
     kind, remedy = _STATUSES.get(answer.status_code, (FailedError, ""))
     if cure := said_remedy(answer):
         kind, remedy = RefusedError, cure
     message = f"registry {host} answered {status(answer)} to {what}{said}"
-    return kind(message, remedy.format(host=host) or "Look into the registry's log; run again.")
+    return kind(message, remedy.format(log_in=log_in) or "Look into the registry's log; run again.")
 
 
 def said_remedy(answer: Answer) -> str:
@@ -57,7 +59,7 @@ def words(answer: Answer) -> str:
         errors = json.loads(body)["errors"]
         said = "; ".join(_sentence(error) for error in errors[:_ERRORS_TOLD])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        said = _page(body) if is_html(answer) else ""
+        said = _page(body) if is_html(answer) else _text(answer)
     said = excerpt(said)
     return f": {said}" if said else ""
 
@@ -71,6 +73,11 @@ def is_html(answer: Answer) -> bool:
 def status(answer: Answer) -> str:
     """Return the status in numbers and the server's words."""
     return excerpt(f"{answer.status_code} {answer.reason or ''}")
+
+
+def _text(answer: Answer) -> str:
+    is_text = answer.headers.get("Content-Type", "text/plain").startswith("text/plain")
+    return answer.content[:_LONGEST_TEXT].decode(errors="replace") if is_text else ""
 
 
 def _page(body: bytes) -> str:
@@ -87,6 +94,11 @@ def _sentence(error: dict[str, object]) -> str:
 
 _PROJECT = "Create the project in the registry, or correct the registry's address."
 _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        # Go's net/http, server.go; without the setting, this machine's registries get no TLS.
+        re.compile(r"sent an HTTP request to an HTTPS server"),
+        "Set `plain_http: false`: this registry speaks TLS.",
+    ),
     (re.compile(r"\bproject \S+ not found"), _PROJECT),
     (
         re.compile(r"\brepository with name \S+ does not exist"),
@@ -110,7 +122,7 @@ _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
 )
 
-_LOG_IN = "Log in: helm registry login {host}"
+_LOG_IN = "Log in: {log_in}"
 _ELSEWHERE = "Write the address that it redirects to into the settings, if it is the right one."
 _BODIES = (
     "Raise the limit for bodies of the registry or of the proxy before it (nginx: "
@@ -124,7 +136,7 @@ _STATUSES: dict[int, tuple[type[KargoError], str]] = {
     401: (RefusedError, _LOG_IN),
     403: (
         RefusedError,
-        "Ask for the right to do this, or log in as another: helm registry login {host}",
+        "Ask for the right to do this, or log in as another: {log_in}",
     ),
     404: (RefusedError, _PROJECT),
     405: (RefusedError, "Use a registry that can be written to; this one may be a mirror."),

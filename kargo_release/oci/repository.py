@@ -120,7 +120,7 @@ class Repository:
 
     def refusal(self, answer: Answer) -> KargoError:
         """Return the error for an answer that is no success."""
-        return refusal(self.session.host, answer, self.scope.deed())
+        return refusal(self.session.host, answer, self.scope.deed(), self.session.log_in)
 
     def _send(self, call: Call, authorization: str) -> Answer:
         return self.session.attempt(call.authorized(authorization, self.session.origin))

@@ -58,6 +58,12 @@ class Session:
         self._lock = threading.Lock()
         self._pools: dict[str, HTTPConnectionPool | ProxyManager] = {}
 
+    @property
+    def log_in(self) -> str:
+        """The command that logs in to this registry."""
+        option = " --plain-http" if self.origin.startswith("http:") else ""
+        return f"helm registry login {self.host}{option}"
+
     def attempt(self, call: Call) -> Answer:
         """Send a request once, following the redirects of GET and HEAD, and return the answer.
 

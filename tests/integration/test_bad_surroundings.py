@@ -385,4 +385,4 @@ def test_several_releases_of_an_away_registry_wait_for_it_once(platform: Sandbox
 
     assert ended.exit_code == 1
     assert ended.err.count("error: registry") == 1
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # an earlier test may have left one

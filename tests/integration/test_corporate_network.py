@@ -78,7 +78,7 @@ def test_releases_through_a_proxy_as_a_robot(
         (
             {"KARGO_RELEASE_REGISTRY_USERNAME": ROBOT, "KARGO_RELEASE_REGISTRY_PASSWORD": "s3cret"},
             f"registry {HOST} did not accept the login (401)",
-            f"helm registry login {HOST}; this one comes from KARGO_RELEASE_REGISTRY_USERNAME and",
+            "Correct KARGO_RELEASE_REGISTRY_USERNAME and KARGO_RELEASE_REGISTRY_PASSWORD; without",
         ),
     ],
     ids=["proxy", "authority", "login"],

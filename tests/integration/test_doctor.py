@@ -272,3 +272,31 @@ def test_does_one_thing_at_a_time_where_that_is_wanted(platform: Sandbox) -> Non
     platform.environ["KARGO_RELEASE_JOBS"] = "1"
 
     assert platform.run("doctor").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "check", "state", "told"),
+    [
+        ("DEV_VERSION", "1.0.0", "charts", "error", "dev_version '1.0.0' makes '1.0.0'"),
+        ("CHARTS", "nope", "charts", "error", "HEAD has no chart in nope/"),
+        (
+            "GIT__TAG",
+            "{name}-v{version}",
+            "git tags",
+            "warning",
+            "origin has tags such as kano-1",
+        ),
+    ],
+)
+def test_tells_settings_that_do_not_fit_the_repository(
+    platform: Sandbox, setting: str, value: str, check: str, state: str, told: str
+) -> None:
+    platform.run("release-chart", "kano")
+
+    ended = platform.run("doctor", "--json", environ={f"KARGO_RELEASE_{setting}": value})
+
+    [found] = (each for each in ended.document["checks"] if each["check"] == check)
+    assert found["state"] == state
+    assert told in found["message"]
+    assert found["remedy"]
+    assert ended.exit_code == (2 if state == "error" else 0)

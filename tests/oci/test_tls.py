@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from servers import DockerRegistry, certified, docker_registry
 
-from kargo_release.errors import FailedError, KargoError, UsageError
+from kargo_release.errors import FailedError, KargoError, RefusedError, UsageError
 from kargo_release.oci.registry import Registry
 
 from .conftest import QUICK, artifact
@@ -133,6 +133,13 @@ def test_tells_a_registry_that_speaks_plain_http(
     error = refused(opened(faulty.url, {}, monkeypatch), FailedError)
     assert f"registry {faulty.host} does not speak TLS" in error.message
     assert error.remedy == "If it speaks plain HTTP, set plain_http: true."
+
+
+def test_tells_a_registry_of_this_machine_that_speaks_tls(secure: DockerRegistry) -> None:
+    registry = Registry(secure.url, plain_http=None, environ={}, limits=QUICK)
+    error = refused(registry, RefusedError)
+    assert "Client sent an HTTP request to an HTTPS server" in error.message
+    assert error.remedy == "Set `plain_http: false`: this registry speaks TLS."
 
 
 def test_tells_a_registry_that_wants_another_tls(

@@ -1,6 +1,7 @@
 """The backup: whether it can be read and written, keeps two releasers apart, and keeps history."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -87,7 +88,10 @@ def _index(store: ObjectStore) -> Check:
 
 
 def _lost(store: ObjectStore) -> Check:
-    archives = [each.key for each in islice(store.list(), _LOOKED_AT) if each.key.endswith(".tgz")]
+    keys: list[str] = []
+    with suppress(KargoError):  # which another check tells
+        keys = [each.key for each in islice(store.list(), _LOOKED_AT)]
+    archives = [key for key in keys if key.endswith(".tgz")]
     if not archives:
         return ok(_INDEX, f"there is no {index.KEY} yet: the first release makes it")
     told = f"there is no {index.KEY}, though there are archives such as {archives[0]}"

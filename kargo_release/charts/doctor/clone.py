@@ -4,10 +4,11 @@ import re
 from collections.abc import Sequence
 
 from kargo_release.charts.desired import counted
-from kargo_release.charts.doctor.check import Check, attempt, ok, warning
+from kargo_release.charts.development import version_of
+from kargo_release.charts.doctor.check import Check, attempt, ok
 from kargo_release.charts.project import Project
 from kargo_release.charts.sources import Sources
-from kargo_release.errors import RefusedError
+from kargo_release.errors import InvalidError, RefusedError
 from kargo_release.settings import FILE_NAME, Settings
 
 NAMES = ("git", "git identity", "charts")
@@ -71,7 +72,11 @@ def _identity(project: Project) -> Check:
 def _charts(project: Project) -> Check:
     folder = project.settings.charts
     repository = project.repository
-    names = Sources(repository.tree(repository.commit()), folder).names
-    if names:
-        return ok(_CHARTS, f"{counted(len(names))} in {folder}/ at HEAD")
-    return warning(_CHARTS, f"HEAD has no chart in {folder}/", "Commit one, or set `charts`.")
+    commit = repository.commit()
+    sources = Sources(repository.tree(commit), folder)
+    if not sources.names:
+        raise InvalidError(f"HEAD has no chart in {folder}/", "Commit one, or set `charts`.")
+    version = version_of(project, commit)
+    for name in sources.names:
+        version(sources.named(name))
+    return ok(_CHARTS, f"{counted(len(sources.names))} in {folder}/ at HEAD")

@@ -1,5 +1,6 @@
 """The Git remote: whether it can be read, and whether it takes claims and tags."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -7,6 +8,7 @@ from contextlib import suppress
 from kargo_release.charts.doctor.check import Check, attempt, not_needed, ok, unknown, warning
 from kargo_release.charts.guards import not_upstream, release_branches
 from kargo_release.charts.project import Project
+from kargo_release.charts.sources import Sources
 from kargo_release.errors import FailedError, RefusedError
 from kargo_release.git.remote import CLAIMS, Push, Remote, RemoteRefs
 from kargo_release.git.repository import Repository, short
@@ -32,7 +34,7 @@ def look(project: Project) -> Sequence[Check]:
         ok(_REMOTE, f"{remote.name} answers; branches: {len(refs.heads)}, tags: {len(refs.tags)}"),
         attempt(_BRANCH, lambda: _branch(project, remote, refs)),
         attempt(_CLAIMS, lambda: _claims(project, remote, known)),
-        attempt(_TAGS, lambda: _tags(project, remote, known)),
+        attempt(_TAGS, lambda: _tags(project, remote, refs, known)),
     ]
 
 
@@ -110,7 +112,7 @@ def _not_removed(remote: Remote, removal: Push) -> str:
         return error.message
 
 
-def _tags(project: Project, remote: Remote, known: str) -> Check:
+def _tags(project: Project, remote: Remote, refs: RemoteRefs, known: str) -> Check:
     """Ask Git whether it would push a tag: a real one may start workflows, and stay protected."""
     if not known:
         return _nothing_to_push(_TAGS, remote)
@@ -122,11 +124,28 @@ def _tags(project: Project, remote: Remote, known: str) -> Check:
             f"the Git remote would not take a tag such as {name}: {rejected[ref]}",
             "Ask for the right to push tags there.",
         )
+    if other := _tag_of_other_form(project, refs):
+        return warning(
+            _TAGS,
+            f"{remote.name} has tags such as {other}, none of the form {project.settings.git.tag}",
+            "If charts were tagged so until now, set `git.tag` to that form.",
+        )
     return ok(
         _TAGS,
         f"{remote.name} lets us push; what it does to tags, such as protecting them, only a "
         "release shows",
     )
+
+
+def _tag_of_other_form(project: Project, refs: RemoteRefs) -> str:
+    """Return a tag that names a chart, where none has the form of the setting; else empty."""
+    repository = project.repository
+    names = Sources(repository.tree(repository.commit()), project.settings.charts).names
+    form = re.escape(project.settings.git.tag)
+    known = re.compile(form.replace(r"\{name\}", ".+").replace(r"\{version\}", "[0-9].*"))
+    if any(map(known.fullmatch, refs.tags)):
+        return ""
+    return next((tag for tag in refs.tags if any(name in tag for name in names)), "")
 
 
 def _nothing_to_push(name: str, remote: Remote) -> Check:

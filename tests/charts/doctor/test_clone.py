@@ -87,12 +87,12 @@ def test_tells_whose_name_tags_bear_where_nobody_has_one(local: Sandbox) -> None
     )
 
 
-def test_warns_where_there_is_no_chart(local: Sandbox) -> None:
+def test_tells_that_there_is_no_chart(local: Sandbox) -> None:
     local.environ["KARGO_RELEASE_CHARTS"] = "elsewhere"
 
     told = look(local)[CHARTS]
 
-    assert told.state == "warning"
+    assert told.state == "error"
     assert told.message == "HEAD has no chart in elsewhere/"
     assert "`charts`" in told.remedy
 
