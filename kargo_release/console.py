@@ -96,6 +96,8 @@ class Console:
             self._stream.flush()
         except BrokenPipeError:
             self._is_read = False  # who watched has left: no reason to leave a release half-done
+            # The interpreter writes what is left once more at its end, and would end with 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def _shown(self, part: str | Painted) -> str:
         if isinstance(part, str):

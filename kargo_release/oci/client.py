@@ -50,12 +50,15 @@ class OrasClient(oras.provider.Registry):  # type: ignore[misc]  # oras has no t
         """Send a request, authorized, and again while that may help; oras sends all by this."""
         return self._repository.request(Call(method, url, headers or {}, data))
 
-    def upload(self, blob: Content) -> None:
-        """Store a blob, unless it is there; of a small one that is only asked before another try.
+    def upload(self, blob: Content, *, may_be_there: bool) -> None:
+        """Store a blob, unless it is there.
+
+        Of a small one that is only asked where it may well be, and before another try: some
+        registries lose sight of a blob for a moment while it is stored again.
 
         A body that did not arrive is sent again to a new upload, for the old one is in doubt.
         """
-        asks = chain([blob.size >= _WORTH_ASKING], repeat(True))
+        asks = chain([may_be_there or blob.size >= _WORTH_ASKING], repeat(True))
         limits = self._repository.session.limits
         retry(lambda: self._upload_once(blob, is_asked=next(asks)), limits)
 

@@ -147,7 +147,8 @@ class Registry:
         manifest = artifact.manifest
         if not replace and (held := _held(there, tag)):
             return _same(where, held, manifest.digest)
-        _upload(there, artifact)
+        # Of a release others may be pushing the same; a development version is mostly new.
+        _upload(there, artifact, may_be_there=not replace)
         stored = there.put(manifest, tag) or _held(there, tag)
         if stored != manifest.digest:
             raise FailedError(
@@ -201,12 +202,12 @@ def _refused(use: Callable[[], object]) -> RefusedError | None:
     return None
 
 
-def _upload(there: "Repository", artifact: Artifact) -> None:
+def _upload(there: "Repository", artifact: Artifact, *, may_be_there: bool) -> None:
     from kargo_release.oci.client import OrasClient
 
     client = OrasClient(there)
     for blob in dict.fromkeys((artifact.config, *artifact.layers)):
-        client.upload(blob)
+        client.upload(blob, may_be_there=may_be_there)
 
 
 def _held(there: "Repository", tag: str) -> str:

@@ -101,7 +101,7 @@ def test_reuses_its_connection(before: FaultyServer, open_registry: OpenRegistry
     registry = open_registry(f"{before.url}/reuses")
     registry.push("kano", "1.4.0", artifact(), replace=False)
     registry.manifest("kano", "1.4.0")
-    assert len(before.seen) == 7
+    assert len(before.seen) == 9
     assert before.connections == 1
 
 
