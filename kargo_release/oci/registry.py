@@ -6,6 +6,7 @@ Protocol: OCI distribution specification 1.1, ``spec.md``.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from kargo_release.oci.names import (
     check_tag_or_digest,
     is_digest,
 )
-from kargo_release.oci.retry import TimeLimits
+from kargo_release.oci.retry import TimeLimits, retry
 
 if TYPE_CHECKING:
     from kargo_release.oci.repository import Repository
@@ -148,8 +149,13 @@ class Registry:
         if not replace and (held := _held(there, tag)):
             return _same(where, held, manifest.digest)
         # Of a release others may be pushing the same; a development version is mostly new.
-        _upload(there, artifact, may_be_there=not replace)
-        stored = there.put(manifest, tag) or _held(there, tag)
+        may_be_there = chain([not replace], repeat(True))
+
+        def store() -> str:
+            _upload(there, artifact, may_be_there=next(may_be_there))
+            return there.put(manifest, tag)
+
+        stored = retry(store, there.session.limits) or _held(there, tag)
         if stored != manifest.digest:
             raise FailedError(
                 f"{where} was pushed as {manifest.digest}, and the registry {_says(stored)}",

@@ -11,7 +11,7 @@ from kargo_release.oci.authentication import Authentication, Scope
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.hosts import origin
 from kargo_release.oci.refusals import is_html, refusal
-from kargo_release.oci.retry import retry
+from kargo_release.oci.retry import TransientError, retry
 from kargo_release.oci.session import Session
 
 _MANIFESTS = ", ".join(
@@ -23,6 +23,9 @@ _MANIFESTS = ", ".join(
     )
 )
 _DONE = frozenset({200, 201, 202})
+_CLIENT_ERRORS = range(400, 500)
+# OCI distribution specification 1.1, "Error codes".
+_BLOB_UNKNOWN = b"MANIFEST_BLOB_UNKNOWN"
 _UNAUTHORIZED = 401
 NOT_FOUND = 404
 
@@ -82,11 +85,18 @@ class Repository:
         return self._own(self.done(answer))
 
     def put(self, manifest: Blob, tag: str) -> str:
-        """Store the very bytes of a manifest; return the digest that the registry tells, or ""."""
+        """Store the very bytes of a manifest; return the digest that the registry tells, or "".
+
+        Raises:
+            TransientError: The registry does not see a blob, as some do for a moment while two
+                store the same one.
+        """
         url = f"{self._root}/manifests/{tag}"
         headers = {"Content-Type": manifest.media_type}
-        answer = self._own(self.done(self.request(Call("PUT", url, headers, manifest))))
-        return answer.headers.get("Docker-Content-Digest", "")
+        answer = self.request(Call("PUT", url, headers, manifest))
+        if answer.status_code in _CLIENT_ERRORS and _BLOB_UNKNOWN in answer.content:
+            raise TransientError(self.refusal(answer), self.session.limits.broken)
+        return self._own(self.done(answer)).headers.get("Docker-Content-Digest", "")
 
     def blob(self, digest: str, limit: int) -> bytes:
         """Return the bytes that come for a blob, at most ``limit`` of them."""

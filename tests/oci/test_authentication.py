@@ -94,7 +94,7 @@ def test_sends_no_authorization_to_another_host(
     else:
         with pytest.raises(FailedError):
             push(registry)
-    assert [each.authorization for each in faulty.seen] in ([""], ["", ""])
+    assert {each.authorization for each in faulty.seen} == {""}
     assert any(each.authorization for each in basic.seen)
 
 

@@ -399,3 +399,14 @@ def test_reads_no_list_of_tags_without_measure(alone: Registry, faulty: FaultySe
     with pytest.raises(InvalidError, match="lists the tags of team/helm/kano without end"):
         alone.tags("kano")
     assert len(faulty.seen) < 20
+
+
+def test_pushes_again_when_the_registry_loses_sight_of_a_blob(
+    behind: Registry, before: FaultyServer
+) -> None:
+    body = b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}'
+    before.faults = [Fault("PUT", "/manifests/", 400, body=body, times=2)]
+    assert push(behind) == artifact().manifest.digest
+    before.faults = [Fault("PUT", "/manifests/", 400, body=body)]
+    error = error_of(behind, FailedError)
+    assert "MANIFEST_BLOB_UNKNOWN - blob unknown to registry" in error.message
