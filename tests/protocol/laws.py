@@ -19,7 +19,8 @@ VERSION = "1.0.0"
 class Deeds:
     """What an actor has done: when it began, what was out then, what it changed for good.
 
-    ``listed`` is what was out when it last listed the refs of the Git remote.
+    ``listed`` is what was out when it last listed the refs of the Git remote; ``written`` and
+    ``claimed`` have versions.
     """
 
     began: int
@@ -130,7 +131,7 @@ class Laws:
                 assert content not in found, f"{key} was abandoned, and it is out"
             else:
                 assert key in deeds.claimed, f"{actor} gave up somebody else's claim of {key}"
-                assert not deeds.written, f"{actor} gave up what it has put out"
+                assert key not in deeds.written, f"{actor} gave up {key}, and has put it out"
 
     def _check_one_content(self, seen: Seen) -> None:
         for key in {*seen.registry, *seen.backup} - self.spoilt:
@@ -146,8 +147,7 @@ class Laws:
         if deeds is None:
             return
         deeds.claimed |= after.claims.keys() - before.claims.keys()
-        places = ("registry", "backup", "digests", "listed", "tags")
-        deeds.written |= {each for each in places if getattr(before, each) != getattr(after, each)}
+        deeds.written |= {key for _, key, _ in after.out ^ before.out}
 
     def check_end(self, actor: Actor[Any]) -> None:
         """Hold how a command ended against what it promises."""

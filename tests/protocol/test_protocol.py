@@ -1,5 +1,6 @@
 """The protocol of claim, copies and commit point, as docs/protocol.md tells it."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -44,8 +45,10 @@ _STEADY = settings(
     suppress_health_check=list(HealthCheck),
 )
 _FEW = settings(_STEADY, max_examples=3)
-_MORE = settings(_STEADY, max_examples=20, derandomize=False)
-_MANY = settings(_STEADY, max_examples=400, derandomize=False)
+# In CI a change alone decides between green and red; at a desk each run tries others.
+_IS_STEADY = os.environ.get("CI") == "true"
+_MORE = settings(_STEADY, max_examples=20, derandomize=_IS_STEADY)
+_MANY = settings(_STEADY, max_examples=400, derandomize=_IS_STEADY)
 
 
 @pytest.fixture(scope="module")

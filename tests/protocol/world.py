@@ -181,3 +181,15 @@ class Seen:
                 if ref.startswith(CLAIMS)
             },
         )
+
+    @property
+    def out(self) -> set[tuple[str, str, str]]:
+        """All that is out: the place, the version, and what stands there."""
+        places = {
+            "registry": self.registry,
+            "backup": self.backup,
+            "digests": self.digests,
+            "listed": dict(self.listed),
+            "tags": self.tags,
+        }
+        return {(place, *each) for place, held in places.items() for each in held.items()}
