@@ -113,7 +113,7 @@ def test_invoke_finds_the_commands_from_a_folder_below() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "extras"), [("run", ["helm"]), ("test", ["helm", "lint", "test"])]
+    ("kind", "extras"), [("run", ["helm", "lint"]), ("test", ["helm", "lint", "check", "test"])]
 )
 def test_what_is_locked_is_what_the_project_asks_for(kind: str, extras: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -22,7 +22,7 @@ LAYERS = (
     ("program",),
     ("tasks",),
     ("commandline",),
-    ("charts",),
+    ("charts", "images"),
     INSTRUMENTS,
     ("process",),
     ("errors",),
