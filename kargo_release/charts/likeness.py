@@ -3,6 +3,7 @@
 Helm writes Chart.yaml and Chart.lock anew when it packs, so those two are compared as data.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from kargo_release import yamlfile
@@ -18,13 +19,30 @@ def are_alike(ours: ChartArchive, theirs: ChartArchive) -> bool:
 
     A lock that only one of them holds makes no difference: ``helm dependency update`` adds one.
     """
-    if ours.content_digest == theirs.content_digest:
-        return True
+    return ours.content_digest == theirs.content_digest or not differences(ours, theirs)
+
+
+def differences(ours: ChartArchive, theirs: ChartArchive) -> list[str]:
+    """Return the paths in which the archives are not alike, each with what a person may ask.
+
+    ``values.yaml``, ``Chart.yaml (appVersion)``, ``templates/job.yaml (only there)``.
+    """
     left, right = _contents(ours), _contents(theirs)
-    return all(
-        _is_lock(path) if path not in left or path not in right else left[path] == right[path]
-        for path in left.keys() | right.keys()
-    )
+    told = (_difference(path, left, right) for path in sorted(left.keys() | right.keys()))
+    return [each for each in told if each]
+
+
+def _difference(path: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    if path not in ours or path not in theirs:
+        where = "here" if path in ours else "there"
+        return "" if _is_lock(path) else f"{path} (only {where})"
+    left, right = ours[path], theirs[path]
+    if left == right:
+        return ""
+    if isinstance(left, dict) and isinstance(right, dict):
+        keys = [key for key in {**left, **right} if left.get(key) != right.get(key)]
+        return f"{path} ({', '.join(keys)})"
+    return path
 
 
 def _contents(archive: ChartArchive) -> dict[str, Any]:

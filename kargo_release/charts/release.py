@@ -16,12 +16,13 @@ from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.destinations.archives import ArchiveDestination, adopt
 from kargo_release.charts.destinations.claims import held_back
 from kargo_release.charts.destinations.tags import tag_of
+from kargo_release.charts.differing import refuse_difference
 from kargo_release.charts.linting import check_with_helm
 from kargo_release.charts.project import Project
 from kargo_release.charts.route import Route, Rows, route_to
-from kargo_release.errors import InterruptError, KargoError, RefusedError
+from kargo_release.errors import InterruptError, KargoError
 from kargo_release.git.remote import RemoteRefs
-from kargo_release.git.repository import Commit, short
+from kargo_release.git.repository import Commit
 from kargo_release.plan import Row, State
 
 
@@ -74,7 +75,7 @@ def release_charts(
     route = _route(project, commit, releases, audience)
     audience.waits(f"comparing {counted(len(releases))} with what is out")
     rows = [_at_claimed_commit(row, project) for row in plan.compare(route.all, releases)]
-    rows = [_refuse_difference(row) for row in rows]
+    rows = [refuse_difference(row, route.archives) for row in rows]
     audience.planned(rows)
     if not _has_errors(rows):
         rows = check_with_helm(rows, project, audience.waits)
@@ -143,31 +144,6 @@ def _at_claimed_commit(row: Row[ChartRelease], project: Project) -> Row[ChartRel
         return row
     return replace(
         row, desired=replace(row.desired, commit=project.repository.commit(claim.digest))
-    )
-
-
-def _refuse_difference(row: Row[ChartRelease]) -> Row[ChartRelease]:
-    different = [name for name, found in row.found.items() if found.state is State.DIFFERENT]
-    if row.error is not None or not different:
-        return row
-    if different == ["claim"]:
-        return row.stopped(_begun_with_other_content(row))
-    found = next(row.found[name] for name in different if name != "claim")
-    note = f" ({found.note})" if found.note else ""
-    error = RefusedError(
-        f"{row.desired.title} is out with other content: {found.reference}{note}",
-        f"What is out never changes: give {row.desired.name} a new version in its Chart.yaml. "
-        "If that is no release of yours, remove it there and run this again.",
-    )
-    return row.stopped(error)
-
-
-def _begun_with_other_content(row: Row[ChartRelease]) -> RefusedError:
-    claim = row.found["claim"]
-    command = f"release-chart {row.desired.name} --ref {short(claim.digest)}"
-    return RefusedError(
-        f"{row.desired.title} was begun with other content: {claim.reference} ({claim.note})",
-        f"Finish that ({command}), drop it (the same with --abandon), or take a new version.",
     )
 
 

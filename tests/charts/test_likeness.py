@@ -9,7 +9,7 @@ from sandbox import Sandbox
 
 from kargo_release.charts import archive
 from kargo_release.charts.archive import EPOCH, ChartArchive, PackedFile
-from kargo_release.charts.likeness import are_alike
+from kargo_release.charts.likeness import are_alike, differences
 
 NEEDS = 'dependencies:\n- {name: base, version: 1.x.x, repository: "file://../base"}\n'
 CHART = "apiVersion: v2\nname: kano\nversion: 1.0.0\n"
@@ -118,3 +118,15 @@ def test_finds_a_packed_subchart_and_its_folder_alike(charts: Sandbox, tmp_path:
     )
 
     assert are_alike(ours, theirs)
+
+
+def test_says_in_what_two_archives_differ() -> None:
+    ours = pack(**yaml(f"{CHART}appVersion: '1'\n"), **{"values.yaml": "a: 1\n", "new.txt": ""})
+    theirs = pack(**yaml(f"{CHART}appVersion: '2'\n"), **{"values.yaml": "a: 2\n", "old.txt": ""})
+
+    assert differences(ours, theirs) == [
+        "Chart.yaml (appVersion)",
+        "new.txt (only here)",
+        "old.txt (only there)",
+        "values.yaml",
+    ]

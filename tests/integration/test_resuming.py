@@ -129,7 +129,9 @@ def test_refuses_a_backup_that_holds_other_content(platform: Sandbox) -> None:
     ended = platform.run("release-chart", "kano", "--json")
 
     assert ended.exit_code == 3
-    assert ended.tells("kano 1.0.0 is out with other content", "a new version")
+    remedy = "a new version in its Chart.yaml. The tag kano-1.0.0 has this content"
+    assert ended.tells("kano 1.0.0 is out with other content", remedy)
+    assert "backup unlike kano-1.0.0" in platform.run("list-charts").out
     assert ended.states == {"registry": "unchanged", "backup": "refused", "tag": "unchanged"}
     assert everything(platform) == before
 

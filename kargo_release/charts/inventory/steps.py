@@ -37,7 +37,8 @@ def remark(standing: Standing) -> str:
 
 
 def _difference(standing: Standing) -> str:
-    if standing.is_current:
+    tag = standing.found.get("tag")
+    if standing.is_current and (tag is None or tag.state is not State.SAME):
         return "HEAD holds other content: raise the version"
     notes = [found.note for name, found in standing.found.items() if name == "tag" and found.note]
     if notes:
@@ -48,4 +49,6 @@ def _difference(standing: Standing) -> str:
 
 def _measure(standing: Standing) -> str:
     """Return what the copies were compared with."""
+    if standing.is_current and standing.known.tag:
+        return standing.known.tag.name
     return standing.ref if standing.known.origin and standing.ref else "the registry"
