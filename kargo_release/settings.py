@@ -2,21 +2,24 @@
 
 import posixpath
 import re
-import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from kargo_release import yamlfile
-from kargo_release.errors import UsageError, hint, redact
+from kargo_release.errors import UsageError, nearest
+from kargo_release.settings_values import Origin, fill, refuse
 
 FILE_NAME = "kargo-release.yaml"
 _PREFIX = "KARGO_RELEASE_"
 # Read by oci/credentials.py: secrets have no place among the settings.
 _CREDENTIALS = ("REGISTRY_USERNAME", "REGISTRY_PASSWORD", "REGISTRY_PASSWORD_FILE")
 _JOBS_LIMIT = 64
-_SHOWN = 60  # characters of a wrong value that a message repeats
+_FILE, _ENVIRONMENT = Origin(file=FILE_NAME), Origin(prefix=_PREFIX)
+
+# Tells where a setting was given, as errors name it.
+Where = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,15 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
         UsageError: An unknown key or variable, or a value of the wrong kind.
         InvalidError: The file can't be read.
     """
-    given = _read_file(root / FILE_NAME)
-    settings: Settings = _fill(Settings(), given, FILE_NAME, "")
-    settings = _fill(settings, _from_environment(environ), "the environment", "")
-    _check(settings)
-    charts, images = _folder("charts", settings.charts), _folder("images", settings.images)
+    settings = fill(Settings(), _read_file(root / FILE_NAME), _FILE)
+    settings = fill(settings, _from_environment(environ), _ENVIRONMENT)
+
+    def where(key: str) -> str:
+        variable = _ENVIRONMENT.name(key)
+        return variable if variable in environ else _FILE.name(key)
+
+    _check(settings, where)
+    charts, images = (_folder(where(key), getattr(settings, key)) for key in ("charts", "images"))
     return replace(settings, charts=charts, images=images)
 
 
@@ -123,11 +130,14 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _check_variable(variable: str) -> None:
-    known = [*_variables(Settings, _PREFIX), *(_PREFIX + name for name in _CREDENTIALS)]
-    if variable not in known:
-        raise UsageError(
-            f"unknown environment variable {variable}", hint(variable, known) or "Unset it."
-        )
+    known = [*_variables(Settings, ""), *_CREDENTIALS]
+    name = variable.removeprefix(_PREFIX)
+    if name not in known:
+        # Without the prefix, which would make all of them near.
+        inside = (each for each in known if each.startswith(f"{name}__"))
+        near = nearest(name.upper(), known) or next(inside, "")
+        remedy = f"Perhaps you meant {_PREFIX}{near}." if near else "Unset it."
+        raise UsageError(f"unknown environment variable {variable}", remedy)
 
 
 def _variables(kind: type[Any], prefix: str) -> Iterable[str]:
@@ -140,99 +150,28 @@ def _variables(kind: type[Any], prefix: str) -> Iterable[str]:
             yield name
 
 
-def _fill(settings: Any, given: Mapping[str, Any], source: str, prefix: str) -> Any:
-    hints = get_type_hints(type(settings))
-    changes: dict[str, Any] = {}
-    for key, value in given.items():
-        if key not in hints:
-            known = [prefix + name for name in hints]
-            raise UsageError(
-                f"{source}: unknown setting `{prefix}{key}`",
-                hint(prefix + str(key), known) or f"Known are: {', '.join(known)}.",
-            )
-        if hasattr(hints[key], "__dataclass_fields__"):
-            nested = (
-                value if isinstance(value, Mapping) else _refuse(source, key, value, "a mapping")
-            )
-            changes[key] = _fill(getattr(settings, key), nested, source, f"{key}.")
-        else:
-            changes[key] = _convert(value, hints[key], source, prefix + key)
-    return replace(settings, **changes)
-
-
-def _convert(value: Any, kind: Any, source: str, key: str) -> Any:
-    """Return ``value`` as the kind that the field is declared with."""
-    if get_origin(kind) in (Union, types.UnionType):
-        kind = next(each for each in get_args(kind) if each is not type(None))
-    if get_origin(kind) is Literal:
-        choices = get_args(kind)
-        return value if value in choices else _refuse(source, key, value, " or ".join(choices))
-    if get_origin(kind) is tuple:
-        return _texts(value, source, key)
-    return _CONVERTERS[kind](value, source, key)
-
-
-def _text(value: Any, source: str, key: str) -> str:
-    return (
-        value
-        if isinstance(value, str) and value
-        else _refuse(source, key, value, "a text that is not empty")
-    )
-
-
-def _texts(value: Any, source: str, key: str) -> tuple[str, ...]:
-    parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if not isinstance(parts, list):
-        _refuse(source, key, value, "a text or a list of texts")
-    return tuple(_text(part, source, key) for part in parts)
-
-
-def _truth(value: Any, source: str, key: str) -> bool:
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    truth = words.get(value.lower()) if isinstance(value, str) else value
-    return truth if isinstance(truth, bool) else _refuse(source, key, value, "true or false")
-
-
-def _count(value: Any, source: str, key: str) -> int:
-    text = str(value)
-    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,4}", text):
-        _refuse(source, key, value, "a whole number")
-    return int(text)
-
-
-_CONVERTERS = {str: _text, bool: _truth, int: _count}
-
-
-def _refuse(source: str, key: str, value: Any, wanted: str) -> Any:
-    # Before it is cut: of a password without its end nobody could tell that it is one.
-    shown = "empty" if value is None else redact(repr(value))
-    if len(shown) > _SHOWN:
-        shown = f"{shown[:_SHOWN]}…"
-    raise UsageError(f"{source}: `{key}` is {shown}", f"It must be {wanted}.")
-
-
-def _check(settings: Settings) -> None:
+def _check(settings: Settings, where: Where) -> None:
     """Raise UsageError for values of the right kind that mean nothing."""
     registry = settings.registry
     if not settings.is_local and not re.fullmatch(r"oci://[^/\s]+(/[^/\s]+)*", str(registry)):
-        _refuse("settings", "registry", registry, "`local` or an address such as oci://host/path")
-    _check_backup(settings.backup or "", settings.s3)
+        refuse(where("registry"), registry, "`local` or an address such as oci://host/path")
+    _check_backup(settings.backup or "", settings.s3, where)
     if any(settings.git.tag.count(part) != 1 for part in ("{name}", "{version}")):
         wanted = "a text with {name} and {version} in it, each once"
-        _refuse("settings", "git.tag", settings.git.tag, wanted)
+        refuse(where("git.tag"), settings.git.tag, wanted)
     if not _names_a_ref(settings.git.tag):
-        _refuse("settings", "git.tag", settings.git.tag, "a name that Git takes for a tag")
+        refuse(where("git.tag"), settings.git.tag, "a name that Git takes for a tag")
     if not 1 <= settings.jobs <= _JOBS_LIMIT:
-        _refuse("settings", "jobs", settings.jobs, f"from 1 to {_JOBS_LIMIT}")
+        refuse(where("jobs"), settings.jobs, f"from 1 to {_JOBS_LIMIT}")
 
 
-def _check_backup(backup: str, s3: S3Settings) -> None:
+def _check_backup(backup: str, s3: S3Settings, where: Where) -> None:
     if re.match(r"(?!s3://|rclone:)[A-Za-z][A-Za-z0-9+.-]+:", backup):
-        _refuse("settings", "backup", backup, "s3://bucket/path, rclone:NAME or a folder")
+        refuse(where("backup"), backup, "s3://bucket/path, rclone:NAME or a folder")
     given = next((key for key in ("endpoint", "region") if getattr(s3, key)), "")
     if backup.startswith("rclone:") and given:
         raise UsageError(
-            f"settings: `s3.{given}` stands beside backup {backup}, which has its own",
+            f"{where(f's3.{given}')} stands beside backup {backup}, which has its own",
             f"Remove it; where it is needed, set `{given}` of the remote with `rclone config`.",
         )
 
@@ -247,7 +186,7 @@ def _names_a_ref(template: str) -> bool:
     return not _NO_REF.search(template.replace("{name}", "name").replace("{version}", "1.0.0"))
 
 
-def _folder(key: str, folder: str) -> str:
+def _folder(name: str, folder: str) -> str:
     """Return the folder as Git writes it: ``charts`` for ``./charts/``.
 
     Raises:
@@ -255,5 +194,5 @@ def _folder(key: str, folder: str) -> str:
     """
     plain = posixpath.normpath(folder)
     if plain.startswith(("/", "..")) or plain == "." or "\\" in folder:
-        _refuse("settings", key, folder, "a folder inside the repository, with `/` between parts")
+        refuse(name, folder, "a folder inside the repository, with `/` between parts")
     return plain

@@ -144,7 +144,8 @@ def test_offers_the_nearest_key(text: str, message: str, remedy: str, tmp_path: 
         ("KARGO_RELEASE_GIT__TAG__X", "Perhaps you meant KARGO_RELEASE_GIT__TAG."),
         ("KARGO_RELEASE_registry", "Perhaps you meant KARGO_RELEASE_"),
         ("KARGO_RELEASE_REGISTRY_PASSWD", "Perhaps you meant KARGO_RELEASE_REGISTRY_PASSWORD."),
-        ("KARGO_RELEASE_", ""),
+        ("KARGO_RELEASE_FOO", "Unset it."),
+        ("KARGO_RELEASE_", "Unset it."),
     ],
 )
 def test_offers_the_nearest_variable(variable: str, remedy: str, tmp_path: Path) -> None:
@@ -182,6 +183,8 @@ def test_offers_the_nearest_variable(variable: str, remedy: str, tmp_path: Path)
         ("jobs: true", "`jobs` is True", "It must be a whole number."),
         ("jobs: 1.5", "`jobs` is 1.5", "It must be a whole number."),
         ("jobs: -1", "`jobs` is -1", "It must be a whole number."),
+        ("jobs: '8'", "`jobs` is '8'", "It must be a whole number."),
+        ("git: {claims: 'no'}", "`git.claims` is 'no'", "It must be true or false."),
     ],
 )
 def test_refuses_a_value_of_the_wrong_kind(
@@ -237,7 +240,7 @@ def test_refuses_a_value_that_means_nothing(
 ) -> None:
     error = refusal(tmp_path, text)
 
-    assert error.message.startswith("settings: ")
+    assert error.message.startswith("kargo-release.yaml: ")
     assert message in error.message
     assert remedy in error.remedy
 
@@ -252,12 +255,15 @@ def test_takes_a_bucket_or_a_folder(backup: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("JOBS", "x", "`jobs` is 'x'"),
-        ("JOBS", "", "`jobs` is ''"),
-        ("JOBS", "9" * 5000, "`jobs` is '9999"),
-        ("S3__SINGLE_WRITER", "perhaps", "`s3.single_writer` is 'perhaps'"),
-        ("GIT__BRANCH", "main,,x", "`git.branch` is ''"),
-        ("HELM", "sdk3", "`helm` is 'sdk3'"),
+        ("JOBS", "x", "'x'"),
+        ("JOBS", "", "''"),
+        ("JOBS", "9" * 5000, "'9999"),
+        ("JOBS", "0", "0"),
+        ("S3__SINGLE_WRITER", "perhaps", "'perhaps'"),
+        ("GIT__BRANCH", "main,,x", "''"),
+        ("GIT__TAG", "{name}", "'{name}'"),
+        ("HELM", "sdk3", "'sdk3'"),
+        ("CHARTS", "/etc", "'/etc'"),
     ],
 )
 def test_refuses_a_wrong_value_in_the_environment(
@@ -265,7 +271,7 @@ def test_refuses_a_wrong_value_in_the_environment(
 ) -> None:
     error = refusal(tmp_path, "", {f"KARGO_RELEASE_{variable}": value})
 
-    assert error.message.startswith(f"the environment: {message}")
+    assert error.message.startswith(f"KARGO_RELEASE_{variable} is {message}")
     assert len(error.message) < 120
 
 

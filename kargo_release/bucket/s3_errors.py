@@ -37,6 +37,7 @@ _ELSEWHERE = (
 )
 _WRONG_REGION = ("the bucket is in another region", "Set {region} to the bucket's region.")
 
+_NOT_FOUND = "404"
 _REFUSALS: Mapping[str, tuple[str, str]] = {
     "NoSuchBucket": _NO_BUCKET,
     "403": _DENIED,
@@ -100,7 +101,7 @@ _FAULTS: Mapping[str, tuple[type[KargoError], str, str]] = {
     "ProxyConnectionError": (
         FailedError,
         "the proxy {server} does not answer",
-        "Correct HTTPS_PROXY, or name the server in NO_PROXY, then run it again.",
+        "Correct HTTP_PROXY or HTTPS_PROXY, or name the server in NO_PROXY; then run it again.",
     ),
     "EndpointConnectionError": _UNREACHED,
     "ConnectTimeoutError": _UNREACHED,
@@ -182,6 +183,11 @@ def _answered(error: "ClientError", place: str, names: Names) -> KargoError:
     code, status = code_of(error), status_of(error)
     refusal = _REFUSALS.get(code) or _REFUSALS.get(str(status))
     words = _words(error)
+    if refusal is None and code == _NOT_FOUND:  # S3 says what it does not find
+        return FailedError(
+            f"{place}: the server answered 404, and not as S3 does",
+            f"Correct {names.endpoint}: it is to be the address of an S3 server.",
+        )
     if refusal is None:
         return FailedError(
             f"{place}: S3 answered {_status(code, status)}{words}",

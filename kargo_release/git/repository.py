@@ -98,7 +98,8 @@ class Repository:
             raise InvalidError("the repository has no commit yet", "Commit the charts first.")
         if sha is None:
             raise InvalidError(
-                f"there is no commit {ref!r} here", "Name a commit, a branch or a tag; `git fetch`?"
+                f"there is no commit {ref!r} here",
+                "Name a commit, a branch or a tag; `git fetch --tags` brings what is missing.",
             )
         shown = self.run(["show", "--no-patch", "--no-show-signature", "--format=%H %ct", sha])
         name, time = shown.decode().split()

@@ -89,11 +89,16 @@ def _password_file(environ: Mapping[str, str]) -> str:
     if not name:
         return ""
     try:
-        return Path(name).read_text(encoding="utf-8").rstrip("\r\n")
+        password = Path(name).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError):
         raise UsageError(
             f"the file that {PASSWORD_FILE} names cannot be read: {name}", "Correct the path."
         ) from None
+    if not password:
+        raise UsageError(
+            f"the file that {PASSWORD_FILE} names is empty: {name}", "Write the password into it."
+        )
+    return password
 
 
 def _files(environ: Mapping[str, str]) -> Iterator[Path]:

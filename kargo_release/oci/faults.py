@@ -96,9 +96,14 @@ def _broken(host: str, causes: list[BaseException]) -> FailedError:
         )
     how = "refused" if any(isinstance(c, ConnectionRefusedError) for c in causes) else "broke"
     proxied = any(type(cause).__name__ == "ProxyError" for cause in causes)
-    who = f"the proxy for registry {host}" if proxied else f"registry {host}"
+    if proxied:
+        return FailedError(
+            f"the proxy for registry {host} {how} the connection",
+            "Correct HTTP_PROXY or HTTPS_PROXY, or name the registry in NO_PROXY; then run again.",
+        )
     return FailedError(
-        f"{who} {how} the connection", "Check its address and that it is running, then run again."
+        f"registry {host} {how} the connection",
+        "Check its address and that it is running, then run again.",
     )
 
 

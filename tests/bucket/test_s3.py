@@ -230,7 +230,11 @@ def test_fails_when_the_store_stays_broken(open_store: OpenStore) -> None:
         (Answer(308, headers={"Location": "https://h/"}), "to go elsewhere", "`s3.endpoint`"),
         (Answer(301, headers={"x-amz-bucket-region": "eu-west-3"}), "elsewhere", "to eu-west-3."),
         (s3_error(418, "Teapot", "Short"), "S3 answered 418 Teapot (it says: Short)", "again"),
-        (Answer(404, b"<html>no page</html>"), "S3 answered 404", "again"),
+        (
+            Answer(404, b"<html>no page</html>"),
+            "404, and not as S3 does",
+            "Correct `s3.endpoint`: ",
+        ),
     ],
 )
 def test_tells_what_to_do(open_store: OpenStore, answer: Answer, message: str, remedy: str) -> None:

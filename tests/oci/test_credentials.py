@@ -100,6 +100,8 @@ def test_reads_the_password_from_a_file(home: Home, tmp_path: Path) -> None:
         "KARGO_RELEASE_REGISTRY_PASSWORD_FILE": str(secret),
     }
     assert home.login(environ) == Login("env", "from the file")
+    secret.write_text("\n")
+    assert f"names is empty: {secret}" in error_of(home, UsageError, environ)
     secret.unlink()
     assert f"cannot be read: {secret}" in error_of(home, UsageError, environ)
 
