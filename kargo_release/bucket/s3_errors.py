@@ -186,7 +186,7 @@ def _answered(error: "ClientError", place: str, names: Names) -> KargoError:
     if refusal is None and code == _NOT_FOUND:  # S3 says what it does not find
         return FailedError(
             f"{place}: the server answered 404, and not as S3 does",
-            f"Correct {names.endpoint}: it is to be the address of an S3 server.",
+            f"Correct {names.endpoint} if that is no S3 server; else run it again.",
         )
     if refusal is None:
         return FailedError(

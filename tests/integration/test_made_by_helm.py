@@ -109,7 +109,9 @@ def test_refuses_what_helm_pushed_of_other_content(platform: Sandbox, tmp_path: 
 
     assert ended.exit_code == 3
     told = f"is out with other content: {platform.registry}/kano:1.0.0; it differs in values.yaml"
-    assert ended.tells(told, "new version in its Chart.yaml. If that is no release of yours, remove it there")
+    assert ended.tells(
+        told, "new version in its Chart.yaml. If that is no release of yours, remove it there"
+    )
     assert archives_in_registry(platform, "kano") == {"1.0.0": sha256(archive)}
     assert archives_in_bucket(platform) == {}
 
