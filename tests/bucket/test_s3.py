@@ -233,7 +233,7 @@ def test_fails_when_the_store_stays_broken(open_store: OpenStore) -> None:
         (
             Answer(404, b"<html>no page</html>"),
             "404, and not as S3 does",
-            "Correct `s3.endpoint`: ",
+            "Correct `s3.endpoint` if",
         ),
     ],
 )
