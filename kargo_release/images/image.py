@@ -10,6 +10,7 @@ from kargo_release.oci import names
 
 FIELD = re.compile(r"\{(version|append)\}")  # of a tag's template
 _SHOWN = 60  # characters of a wrong name that a message repeats
+_LISTED = 20  # names
 
 
 @dataclass(frozen=True)
@@ -69,16 +70,10 @@ class Image:
 
 
 class Images(Mapping[str, Image | KargoError]):
-    """The images of a tree by their apps, in order; the error of each that can't be read.
+    """The images of a tree by their apps, in order; the error of each that can't be read."""
 
-    Args:
-        found: Images and errors.
-        folder: The folder that holds them.
-    """
-
-    def __init__(self, found: Mapping[str, Image | KargoError], folder: str) -> None:
+    def __init__(self, found: Mapping[str, Image | KargoError]) -> None:
         self._found = dict(sorted(found.items()))
-        self._folder = folder
 
     def __getitem__(self, app: str) -> Image | KargoError:
         return self._found[app]
@@ -101,19 +96,24 @@ class Images(Mapping[str, Image | KargoError]):
     def _image(self, app: str) -> Image:
         image = self._found.get(app)
         if image is None:
-            raise unknown_app(app, self, self._folder)
+            raise unknown_app(app, self)
         if isinstance(image, KargoError):
             raise image
         return image
 
 
-def unknown_app(app: str, known: Iterable[str], folder: str) -> InvalidError:
+def unknown_app(app: str, known: Iterable[str]) -> InvalidError:
     """Return the error that tells that there is no such image, and the nearest name."""
     apps = list(known)
     near = nearest(app[:_SHOWN].lower(), apps)
     shown = app if len(app) <= _SHOWN else f"{app[:_SHOWN]}…"
-    listed = f"There are: {', '.join(apps)}." if apps else f"{folder}/ holds none."
     return InvalidError(
-        f"there is no image {shown!r} in {folder}/",
-        f"Perhaps you meant {near}." if near else listed,
+        f"there is no image {shown!r}", f"Perhaps you meant {near}." if near else _listed(apps)
     )
+
+
+def _listed(apps: list[str]) -> str:
+    if not apps:
+        return "There is none at all: each is a folder with a Dockerfile and an image.yaml."
+    more = ", …" if len(apps) > _LISTED else ""
+    return f"There are: {', '.join(apps[:_LISTED])}{more}."

@@ -29,7 +29,7 @@ def read_images(tree: Tree, folder: str) -> Images:
     found = {
         app: _read_or_error(app, f"{folder}/{app}", files, blobs) for app, files in apps.items()
     }
-    return Images(_with_contexts(tree, found), folder)
+    return Images(_with_contexts(tree, found))
 
 
 def _by_app(entries: Iterable[Entry], folder: str) -> dict[str, dict[str, Entry]]:
