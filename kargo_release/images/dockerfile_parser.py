@@ -1,0 +1,153 @@
+"""From a Dockerfile's bytes to stages and instructions.
+
+Source: "Dockerfile reference" (docs.docker.com/reference/dockerfile), and where it is silent
+moby/buildkit ``frontend/dockerfile/instructions/parse.go``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from kargo_release.errors import hint
+from kargo_release.images.dockerfile import (
+    Dockerfile,
+    Instruction,
+    Stage,
+    parse_reference,
+    stage_called,
+)
+from kargo_release.images.dockerfile_lines import (
+    DockerfileError,
+    Statement,
+    split_keyword,
+    split_lines,
+)
+from kargo_release.images.dockerfile_variables import Expanded, TooMuchError, expand
+from kargo_release.images.dockerfile_words import json_words, split_flags
+
+# How many words an instruction needs at least; FROM is looked at by itself.
+_NEEDS = {
+    "ADD": 2, "ARG": 1, "CMD": 0, "COPY": 2, "ENTRYPOINT": 0, "ENV": 1, "EXPOSE": 1, "FROM": 1,
+    "HEALTHCHECK": 1, "LABEL": 1, "MAINTAINER": 1, "ONBUILD": 1, "RUN": 1, "SHELL": 1,
+    "STOPSIGNAL": 1, "USER": 1, "VOLUME": 1, "WORKDIR": 1,
+}  # fmt: skip
+_NOT_TRIGGERED = ("ONBUILD", "FROM", "MAINTAINER")
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9._-]*")
+
+
+def parse_dockerfile(
+    data: bytes, file: str, arguments: Mapping[str, str] | None = None
+) -> Dockerfile:
+    """Return what a Dockerfile says.
+
+    Args:
+        data: The file's bytes.
+        file: Its name, for messages.
+        arguments: Build arguments, which come before the file's defaults.
+
+    Raises:
+        DockerfileError: No builder would take it; the message holds file and line.
+    """
+    return _Parser(file, arguments or {}).parse(data)
+
+
+class _Parser:
+    def __init__(self, file: str, arguments: Mapping[str, str]) -> None:
+        self._file = file
+        self._arguments = arguments
+        self._values: dict[str, str] = {}
+        self._stages: list[Stage] = []
+        self._escape = "\\"
+
+    def parse(self, data: bytes) -> Dockerfile:
+        lines = split_lines(data, self._file)
+        self._escape = lines.escape
+        arguments: list[Instruction] = []
+        followers: list[list[Instruction]] = []
+        for statement in lines.statements:
+            instruction = self._instruction(statement, statement.text)
+            if instruction.keyword == "FROM":
+                self._stages.append(self._stage(instruction))
+                followers.append([])
+            elif followers:
+                followers[-1].append(instruction)
+            else:
+                self._before_stages(instruction)
+                arguments.append(instruction)
+        if not self._stages:
+            last = lines.statements[-1].line
+            raise self._fault(last, "there is no FROM", "Begin the first stage with FROM.")
+        stages = tuple(
+            replace(stage, instructions=tuple(rest))
+            for stage, rest in zip(self._stages, followers, strict=True)
+        )
+        return Dockerfile(
+            self._file, lines.directives, tuple(arguments), self._values, lines.comments, stages
+        )
+
+    def _instruction(self, statement: Statement, text: str) -> Instruction:
+        keyword, rest = split_keyword(text)
+        if keyword not in _NEEDS:
+            shown = f"unknown instruction {keyword[:40]!r}"
+            remedy = hint(keyword[:40], _NEEDS) or "Write an instruction, or continue the line."
+            raise self._fault(statement.line, shown, remedy)
+        flags, rest = split_flags(rest)
+        instruction = Instruction(
+            keyword, flags, rest, json_words(rest), statement.heredocs,
+            statement.line, statement.end_line, statement.column,
+        )  # fmt: skip
+        if len(instruction.words) < _NEEDS[keyword]:
+            what = f"{keyword} needs {_NEEDS[keyword]} or more arguments"
+            raise self._fault(statement.line, what, "Give them, or remove the line.")
+        if keyword == "ONBUILD":
+            trigger = self._instruction(statement, rest)
+            if trigger.keyword in _NOT_TRIGGERED:
+                what = f"ONBUILD can't trigger {trigger.keyword}"
+                raise self._fault(statement.line, what, "Trigger another instruction.")
+            return replace(instruction, trigger=trigger)
+        return instruction
+
+    def _before_stages(self, instruction: Instruction) -> None:
+        """Take in an ARG before the first FROM, the only thing that may stand there."""
+        if instruction.keyword != "ARG":
+            what = f"{instruction.keyword} stands before the first FROM"
+            raise self._fault(instruction.line, what, "Put it behind a FROM.")
+        for name, value in instruction.pairs:
+            if name in self._arguments:
+                self._values[name] = self._arguments[name]
+            elif value is not None:
+                self._values[name] = self._expand(value, instruction.line).text
+
+    def _stage(self, start: Instruction) -> Stage:
+        name = self._stage_name(start)
+        base = self._expand(start.words[0] if start.json is None else "", start.line)
+        parent = stage_called(base.text, self._stages, by_number=False)
+        if base.is_sure and parent is None and parse_reference(base.text) is None:
+            unset = "".join(f"; {each} has no value" for each in sorted(base.unset))
+            what = f"{base.text[:80]!r} is no image's name{unset}"
+            remedy = "Give the argument a default: ARG NAME=VALUE." if unset else "Correct it."
+            raise self._fault(start.line, what, remedy)
+        return Stage(len(self._stages), name, start, base, parent.index if parent else None)
+
+    def _stage_name(self, start: Instruction) -> str:
+        given = start.words
+        if len(given) == 1:
+            return ""
+        name = given[-1].lower()
+        if len(given) != len(("image", "AS", "name")) or given[1].upper() != "AS":
+            remedy = "Write FROM IMAGE, or FROM IMAGE AS NAME."
+            raise self._fault(start.line, "FROM takes one word, or three", remedy)
+        if not _STAGE_NAME.fullmatch(name):
+            remedy = "Begin it with a letter; then letters, digits and . _ - may follow."
+            raise self._fault(start.line, f"{name[:40]!r} can't be a stage's name", remedy)
+        return name
+
+    def _expand(self, text: str, line: int) -> Expanded:
+        try:
+            return expand(text, self._values, self._escape)
+        except TooMuchError:
+            what = "variables make this too long, or stand too deep in each other"
+            raise self._fault(line, what, "Write it without them.") from None
+
+    def _fault(self, line: int, what: str, remedy: str) -> DockerfileError:
+        return DockerfileError(self._file, line, what, remedy)

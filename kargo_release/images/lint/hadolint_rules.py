@@ -1,0 +1,46 @@
+"""Which of Hadolint's rules are replaced by ours, and which contradict the house; each with why.
+
+Source of the rules: hadolint/hadolint ``README.md`` (Rules) and ``src/Hadolint/Rule``.
+"""
+
+from collections.abc import Mapping
+
+from kargo_release.findings import Rule, Severity
+
+REPLACED: Mapping[str, str] = {
+    "DL3002": "KR002, which counts a USER of a base stage, and of a base of this repository",
+    "DL3006": "KR010, which knows variables and the bases of this repository",
+    "DL3007": "KR011, which knows variables and the bases of this repository",
+    "DL3009": "KR031, which looks at the layers of the image only, and knows cache mounts",
+    "DL3015": "KR030, which looks at the layers of the image only",
+    "DL3025": "KR071, which lets `exec` pass",
+    "DL3042": "KR042, which looks at the layers of the image only, and knows cache mounts",
+    "DL3060": "KR040, which looks at the layers of the image only, and knows cache mounts",
+    "DL3064": "KR060 and KR061, which look at the value, too: a user's name is no secret",
+}
+"""Hadolint's rules that are left to ours."""
+
+_NO_PINS = (
+    "a distribution takes a version out of its archive when a newer one comes, so that a pinned "
+    "version breaks the next build; the base's tag says which release it is"
+)
+_NO_CACHE_MOUNTS = "cache mounts need BuildKit, and images build with the engine's own builder, too"
+SWITCHED_OFF: Mapping[str, str] = {
+    "DL3008": _NO_PINS,
+    "DL3018": _NO_PINS,
+    "DL3033": _NO_PINS,
+    "DL3037": _NO_PINS,
+    "DL3041": _NO_PINS,
+    "DL3066": "the house names users, such as node; charts give the number in runAsUser",
+    **{f"DL30{number}": _NO_CACHE_MOUNTS for number in range(68, 78)},
+}
+"""Hadolint's rules that contradict the house."""
+
+UNREADABLE = Rule(
+    "DL1000",
+    Severity.WARNING,
+    "hadolint can't read this, so that its rules were not applied to the file",
+    "Docker reads it; Hadolint's own reader does not know all of Docker's syntax.",
+    "Write it in a plainer way, or silence DL1000 with a reason.",
+)
+"""What Hadolint says of a file that our reader, which follows BuildKit's, could read."""

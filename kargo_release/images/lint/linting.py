@@ -1,0 +1,148 @@
+"""Checks the Dockerfiles of images: our rules and Hadolint's, merged, and silenced with reasons."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from kargo_release.errors import InvalidError
+from kargo_release.findings import (
+    Finding,
+    Rule,
+    Severity,
+    Silence,
+    read_silence,
+    silence,
+)
+from kargo_release.git.tree import Tree
+from kargo_release.images.dockerfile import Dockerfile
+from kargo_release.images.dockerfile_lines import DockerfileError
+from kargo_release.images.image_file import DOCKERFILE, Image
+from kargo_release.images.lint import (
+    apt,
+    bases,
+    build_tools,
+    caches,
+    files,
+    secrets,
+    serving,
+    users,
+)
+from kargo_release.images.lint.cookbook import Cookbook, Source
+from kargo_release.images.lint.hadolint import Lintable, find_hadolint, run_hadolint
+from kargo_release.images.lint.recipe import Check, Recipe
+
+CHECKS: tuple[Check, ...] = (
+    *users.CHECKS, *bases.CHECKS, *build_tools.CHECKS, *apt.CHECKS, *caches.CHECKS,
+    *files.CHECKS, *secrets.CHECKS, *serving.CHECKS,
+)  # fmt: skip
+"""All of our rules on Dockerfiles."""
+
+UNREADABLE = Rule(
+    "KR000",
+    Severity.ERROR,
+    "the Dockerfile can't be read",
+    "No builder would take it.",
+    "Correct the line.",
+)
+
+
+def lint_images(
+    images: Iterable[Image], tree: Tree, every: Iterable[Image], registry: str | None
+) -> list[Finding]:
+    """Return what is wrong with the Dockerfiles of images, sorted by file and line.
+
+    Args:
+        images: Those to check.
+        tree: The files that they are read from.
+        every: All images of the tree, for one may be another's base.
+        registry: Where they are pushed to, as the setting ``image_registry`` names it.
+
+    Raises:
+        RefusedError: There is no Hadolint.
+        FailedError: Hadolint failed, or Git.
+    """
+    sources = _read([*every, *images], tree)
+    return lint_sources([image.app for image in images], sources, registry)
+
+
+def lint_sources(
+    apps: Sequence[str], sources: Mapping[str, Source], registry: str | None
+) -> list[Finding]:
+    """Return what is wrong with the Dockerfiles of ``apps``; as `lint_images`, without a tree."""
+    hadolint = find_hadolint()
+    cookbook = Cookbook(sources, registry)
+    recipes: dict[str, Recipe] = {}
+    found: list[Finding] = []
+    for app in dict.fromkeys(apps):
+        try:
+            recipes[app] = cookbook.recipe(app)
+        except InvalidError as error:
+            found.append(_unreadable(sources[app], error))
+    with ThreadPoolExecutor(1) as pool:  # Hadolint is another process: meanwhile ours are at work
+        lintable = [_for_hadolint(sources[app], each) for app, each in recipes.items()]
+        theirs = pool.submit(run_hadolint, hadolint, lintable)
+        ours = {app: list(_findings(each)) for app, each in recipes.items()}
+        merged = theirs.result()
+    for app, recipe in recipes.items():
+        both = [*ours[app], *(each for each in merged if each.subject == app)]
+        file = recipe.dockerfile.file
+        found += silence(both, list(_silences(recipe.dockerfile)), app, file)
+    return sorted(found)
+
+
+def _read(images: Sequence[Image], tree: Tree) -> dict[str, Source]:
+    """Return the images with their Dockerfiles, read in one run of Git."""
+    by_file = {f"{image.folder}/{DOCKERFILE}": image for image in images}
+    folders = {image.folder.rpartition("/")[0] or image.folder for image in images}
+    entries = {each.path: each for folder in folders for each in tree.entries(folder)}
+    blobs = tree.read([entries[file].oid for file in by_file if file in entries])
+    return {
+        image.app: Source(image, file, blobs[entries[file].oid])
+        for file, image in by_file.items()
+        if file in entries
+    }
+
+
+def _findings(recipe: Recipe) -> Iterator[Finding]:
+    file = recipe.dockerfile.file
+    for check in CHECKS:
+        for spot in check.find(recipe):
+            rule, place = check.rule, spot.instruction
+            yield Finding(
+                rule.identifier, rule.severity, recipe.app, file, place.line, place.column,
+                spot.message, spot.remedy or rule.remedy,
+            )  # fmt: skip
+
+
+def _unreadable(source: Source, error: InvalidError) -> Finding:
+    line = error.line if isinstance(error, DockerfileError) else 1
+    return Finding(
+        UNREADABLE.identifier, UNREADABLE.severity, source.image.app, source.file, line, 1,
+        error.message, error.remedy,
+    )  # fmt: skip
+
+
+def _silences(dockerfile: Dockerfile) -> Iterator[Silence]:
+    """Yield what comments silence: the instruction that they stand before, or in."""
+    instructions = list(dockerfile.instructions)
+    ends = [each.end_line for each in instructions]
+    everywhere = range(1, ends[-1] + 1)
+    for comment in dockerfile.comments:
+        at = bisect_left(ends, comment.line)
+        lines = range(0)
+        if at < len(ends):
+            lines = range(instructions[at].line, ends[at] + 1)
+        if silent := read_silence(comment.text, comment.line, lines, everywhere):
+            yield silent
+
+
+def _for_hadolint(source: Source, recipe: Recipe) -> Lintable:
+    """Return the file with a blank line behind each heredoc, without which Hadolint stops there."""
+    ends = {each.end_line for each in recipe.dockerfile.instructions if each.heredocs}
+    text: list[str] = []
+    numbers: list[int] = []
+    for number, line in enumerate(source.data.decode("utf-8-sig").split("\n"), start=1):
+        parts = [line, ""] if number in ends else [line]
+        text += parts
+        numbers += [number] * len(parts)
+    return Lintable(recipe.app, source.file, "\n".join(text), numbers)

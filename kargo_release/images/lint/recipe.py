@@ -1,0 +1,208 @@
+"""A Dockerfile as rules look at it: what each step does, and whether it is in the image."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kargo_release.findings import Rule
+from kargo_release.images.dockerfile import (
+    SCRATCH,
+    Dockerfile,
+    Instruction,
+    Reference,
+    Stage,
+    parse_reference,
+)
+from kargo_release.images.dockerfile_lines import DockerfileError
+from kargo_release.images.dockerfile_variables import TooMuchError, expand
+from kargo_release.images.shell import Command, exec_commands, is_posix_shell, script_commands
+
+VARIABLES_LIMIT = 500
+"""How many variables a Dockerfile may set."""
+
+_OWN_BASES_LIMIT = 20  # how many images of the repository may stand upon each other
+_EXPANDED = ("USER", "EXPOSE", "ADD")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One instruction, carried out.
+
+    Attributes:
+        stage: The index of its stage.
+        instruction: Of ONBUILD, what it triggers.
+        is_trigger: Whether it is carried out only in images based on this one.
+        text: Of USER, EXPOSE and ADD the arguments with their variables replaced, else empty.
+        commands: Of RUN: what it starts, as far as the shell can be read.
+    """
+
+    stage: int
+    instruction: Instruction
+    is_trigger: bool
+    text: str
+    commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The Dockerfile of an image.
+
+    Attributes:
+        app: The image.
+        dockerfile: What it says.
+        target: The stage that becomes the image.
+        arguments: The build arguments of the image.
+        steps: All stages' steps.
+        parent: The recipe of the base, where the base is another image of this repository.
+    """
+
+    app: str
+    dockerfile: Dockerfile
+    target: Stage
+    arguments: Mapping[str, str]
+    steps: tuple[Step, ...]
+    parent: "Recipe | None" = None
+
+    @property
+    def line(self) -> list[Stage]:
+        """The stages whose layers are in the image, the first one first."""
+        return self.dockerfile.lineage(self.target)
+
+    @property
+    def final_steps(self) -> Iterator[Step]:
+        """The steps whose result is in the image, in their order; triggers are in others."""
+        indexes = {stage.index for stage in self.line}
+        return (each for each in self.steps if each.stage in indexes)
+
+    @property
+    def base(self) -> Reference | None:
+        """The image that this one begins with; None for scratch, and where it is not sure."""
+        base = self.line[0].base
+        return parse_reference(base.text) if base.is_sure and base.text != SCRATCH else None
+
+    @property
+    def root(self) -> "Recipe":
+        """The recipe of the first image of this repository that this one is built upon."""
+        recipe = self
+        for _ in range(_OWN_BASES_LIMIT):
+            recipe = recipe.parent or recipe
+        return recipe
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a rule is broken, and what is wrong there; the remedy is the rule's when empty."""
+
+    instruction: Instruction
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule, and the function that finds what breaks it."""
+
+    rule: Rule
+    find: Callable[[Recipe], Iterator[Spot]]
+
+
+def steps_of(dockerfile: Dockerfile, arguments: Mapping[str, str]) -> tuple[Step, ...]:
+    """Return the steps of all stages, variables followed.
+
+    Raises:
+        DockerfileError: The variables are too many, or grow too long.
+    """
+    walk = _Walk(dockerfile, arguments)
+    return tuple(step for stage in dockerfile.stages for step in walk.stage(stage))
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What an instruction finds: variables, and whether a POSIX shell runs what it says."""
+
+    values: Mapping[str, str]
+    is_posix: bool = True
+
+
+class _Walk:
+    """Goes through the stages; each begins with what its parent ended with."""
+
+    def __init__(self, dockerfile: Dockerfile, arguments: Mapping[str, str]) -> None:
+        self._dockerfile = dockerfile
+        self._arguments = arguments
+        self._ends: list[_Surroundings] = []
+
+    def stage(self, stage: Stage) -> Iterator[Step]:
+        begin = _Surroundings({}) if stage.parent is None else self._ends[stage.parent]
+        self._values = dict(begin.values)
+        self._is_posix = begin.is_posix
+        for instruction in stage.instructions:
+            yield self._step(stage.index, instruction)
+        self._ends.append(_Surroundings(self._values, self._is_posix))
+
+    def _step(self, stage: int, instruction: Instruction) -> Step:
+        done = instruction.trigger or instruction
+        if done is instruction:
+            self._change(done)
+        text = self._expanded(done.text, done) if done.keyword in _EXPANDED else ""
+        commands = self._commands(done) if done.keyword == "RUN" and self._is_posix else ()
+        return Step(stage, done, done is not instruction, text, tuple(commands))
+
+    def _change(self, instruction: Instruction) -> None:
+        """Take in what the instruction changes for those that follow."""
+        if instruction.keyword == "SHELL" and instruction.json:
+            self._is_posix = is_posix_shell(instruction.json[0])
+        elif instruction.keyword in ("ARG", "ENV"):
+            is_argument = instruction.keyword == "ARG"
+            new = {
+                name: text
+                for name, value in instruction.pairs
+                if (text := self._value(name, value, instruction, is_argument)) is not None
+            }
+            self._values.update(new)
+            if len(self._values) > VARIABLES_LIMIT:
+                what = f"more than {VARIABLES_LIMIT} variables are set"
+                raise self._fault(instruction, what, "Set fewer.")
+
+    def _value(
+        self, name: str, value: str | None, instruction: Instruction, is_argument: bool
+    ) -> str | None:
+        if is_argument and name in self._arguments:
+            return self._arguments[name]
+        if value is None:
+            return self._dockerfile.values.get(name)
+        return self._expanded(value, instruction)
+
+    def _commands(self, instruction: Instruction) -> Sequence[Command]:
+        if instruction.json is not None:
+            return exec_commands(instruction.json)
+        script = _script(instruction)
+        return script_commands(script, self._values)
+
+    def _expanded(self, text: str, instruction: Instruction) -> str:
+        try:
+            return expand(text, self._values, self._dockerfile.escape).text
+        except TooMuchError:
+            what = "variables make this too long, or stand too deep in each other"
+            raise self._fault(instruction, what, "Write it without them.") from None
+
+    def _fault(self, instruction: Instruction, what: str, remedy: str) -> DockerfileError:
+        return DockerfileError(self._dockerfile.file, instruction.line, what, remedy)
+
+
+def _script(instruction: Instruction) -> str:
+    """Return what the shell reads: the line, or the heredoc that stands in its place.
+
+    Source: "Dockerfile reference" (Here-Documents). A heredoc for a shell named in the line is its
+    script; one for another program, also by ``#!``, is data.
+    """
+    text, heredocs = instruction.text, instruction.heredocs
+    if not heredocs:
+        return text
+    script = heredocs[0].text
+    line = script.split("\n", 1)[0]
+    before = text.partition("<<")[0].split()
+    if line.startswith("#!"):
+        is_shell = is_posix_shell(line[2:].split()[-1] if line[2:].split() else "")
+    else:
+        is_shell = not before or is_posix_shell(before[0])
+    return script if is_shell and len(text.split()) <= len(before) + 1 else text

@@ -1,0 +1,77 @@
+"""Rules on secrets in ARG and ENV. No message repeats a value."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kargo_release.findings import Rule, Severity
+from kargo_release.images.lint.recipe import Check, Recipe, Spot
+from kargo_release.images.lint.secret_forms import is_secret_name, kind_of_secret, may_be_secret
+
+_REMEDY = (
+    "Mount it where it is needed in the build: RUN --mount=type=secret,id=NAME; what the program "
+    "needs is given when it runs."
+)
+IN_ARG = Rule(
+    "KR060",
+    Severity.ERROR,
+    "a secret is asked for by ARG",
+    "Build arguments are told by docker history to everybody who has the image.",
+    _REMEDY,
+)
+IN_ENV = Rule(
+    "KR061",
+    Severity.ERROR,
+    "a secret is set by ENV",
+    "It is part of the image, for everybody who has it, even where a later ENV unsets it.",
+    _REMEDY,
+)
+BY_FORM = Rule(
+    "KR062",
+    Severity.ERROR,
+    "a value has the form of a secret",
+    "It is part of the image and of the repository; who sees either can use it.",
+    f"Revoke it, for it is known. {_REMEDY}",
+)
+
+
+@dataclass(frozen=True)
+class _Variable:
+    spot: Spot
+    keyword: str
+    name: str
+    value: str | None
+
+
+def _variables(recipe: Recipe) -> Iterator[_Variable]:
+    """Yield what ARG and ENV set, with the image's build arguments in the place of defaults."""
+    dockerfile = recipe.dockerfile
+    for instruction in (*dockerfile.arguments, *(step.instruction for step in recipe.steps)):
+        if instruction.keyword in ("ARG", "ENV"):
+            for name, value in instruction.pairs:
+                given = recipe.arguments.get(name) if instruction.keyword == "ARG" else None
+                spot = Spot(instruction, f"{instruction.keyword} {name[:60]}")
+                yield _Variable(spot, instruction.keyword, name, value if given is None else given)
+
+
+def _by_name(recipe: Recipe, keyword: str, what: str) -> Iterator[Spot]:
+    for each in _variables(recipe):
+        is_named = each.keyword == keyword and is_secret_name(each.name)
+        if is_named and may_be_secret(each.name, each.value):
+            yield Spot(each.spot.instruction, f"{each.spot.message} {what}")
+
+
+def _in_arg(recipe: Recipe) -> Iterator[Spot]:
+    yield from _by_name(recipe, "ARG", "asks for a secret, as its name tells")
+
+
+def _in_env(recipe: Recipe) -> Iterator[Spot]:
+    yield from _by_name(recipe, "ENV", "holds a secret, as its name tells")
+
+
+def _by_form(recipe: Recipe) -> Iterator[Spot]:
+    for each in _variables(recipe):
+        if kind := kind_of_secret(each.value or ""):
+            yield Spot(each.spot.instruction, f"{each.spot.message} looks like {kind}")
+
+
+CHECKS = (Check(IN_ARG, _in_arg), Check(IN_ENV, _in_env), Check(BY_FORM, _by_form))

@@ -1,0 +1,48 @@
+"""Rules on how the program is started and reached."""
+
+import re
+from collections.abc import Iterator
+
+from kargo_release.findings import Rule, Severity
+from kargo_release.images.lint.recipe import Check, Recipe, Spot
+
+LOW_PORT = Rule(
+    "KR070",
+    Severity.ERROR,
+    "a port below 1024 is exposed",
+    "An unprivileged user may not open it in many clusters, so that the program does not start.",
+    "Let the program listen on a port from 1024 up; a service maps any port to it.",
+)
+SHELL_FORM = Rule(
+    "KR071",
+    Severity.WARNING,
+    "CMD or ENTRYPOINT is in the shell form",
+    "A shell then is process 1; signals end with it, so that the program is killed, not stopped.",
+    'Write it as a JSON list: CMD ["program", "argument"]',
+)
+
+_LOWEST = 1024
+_PORT = re.compile(r"(\d{1,5})(?:-\d{1,5})?(?:/\w+)?")
+# docker.com reference/dockerfile, "Shell form ENTRYPOINT example": exec puts the program in place.
+_EXEC = re.compile(r"exec\s")
+
+
+def _low_port(recipe: Recipe) -> Iterator[Spot]:
+    for step in recipe.final_steps:
+        if step.instruction.keyword == "EXPOSE":
+            for word in step.text.split():
+                port = _PORT.fullmatch(word)
+                if port and int(port[1]) < _LOWEST:
+                    yield Spot(step.instruction, f"port {port[1]} is below {_LOWEST}")
+
+
+def _shell_form(recipe: Recipe) -> Iterator[Spot]:
+    for step in recipe.final_steps:
+        instruction = step.instruction
+        is_start = instruction.keyword in ("CMD", "ENTRYPOINT") and instruction.json is None
+        if is_start and instruction.text and not _EXEC.match(instruction.text):
+            hint = ", for the list is not JSON" if instruction.text.startswith("[") else ""
+            yield Spot(instruction, f"{instruction.keyword} is in the shell form{hint}")
+
+
+CHECKS = (Check(LOW_PORT, _low_port), Check(SHELL_FORM, _shell_form))
