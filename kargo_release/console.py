@@ -1,5 +1,6 @@
 """What a person sees while a command works: progress and groups on stderr, tables."""
 
+import json
 import os
 import sys
 import threading
@@ -7,9 +8,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
-from kargo_release.errors import printable
+from kargo_release.errors import FailedError, printable
 
 _COLOURS = {"good": "32", "bad": "31", "quiet": "2", "strong": "1"}
 _GAP = "  "
@@ -112,6 +114,26 @@ class Console:
         """
         is_command = self._in_github and line.lstrip().startswith("::")
         return line.replace("::", ": :", 1) if is_command else line
+
+
+def write_outputs(values: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    """Hand values, as JSON, to later steps of GitHub Actions; elsewhere nothing is done.
+
+    Source: GitHub's documentation, "Workflow commands", "Setting an output parameter".
+
+    Raises:
+        FailedError: The file that GitHub named can't be written.
+    """
+    if not (path := environ.get("GITHUB_OUTPUT")):
+        return
+    # JSON is one line, and of ASCII only: no value can begin another output.
+    lines = "".join(f"{name}={json.dumps(value)}\n" for name, value in values.items())
+    try:
+        with Path(path).open("a", encoding="ascii") as file:
+            file.write(lines)
+    except OSError as error:
+        message = f"{path}, named in GITHUB_OUTPUT, can't be written: {error.strerror}"
+        raise FailedError(message, "Unset GITHUB_OUTPUT outside of GitHub Actions.") from None
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -88,7 +88,7 @@ def _before(repository: Repository, before: str, last: Commit) -> Commit:
             raise _cut_off(f"the commit {excerpt(before)!r} is not in it") from None
         raise InvalidError(
             f"there is no commit {excerpt(before)!r} here, as after a forced push",
-            f"`--ref {short(last.sha)}` takes the last commit alone; `--message TEXT` says it anew.",
+            f"`--ref {short(last.sha)}` takes the last commit alone, `--message TEXT` none.",
         ) from None
 
 

@@ -9,6 +9,7 @@ from kargo_release.images.git_context import GitContext
 from kargo_release.oci import names
 
 FIELD = re.compile(r"\{(version|append)\}")  # of a tag's template
+_WORD = re.compile(r"[a-z0-9._-]+")
 _SHOWN = 60  # characters of a wrong name that a message repeats
 _LISTED = 20  # names
 
@@ -105,7 +106,9 @@ class Images(Mapping[str, Image | KargoError]):
 def unknown_app(app: str, known: Iterable[str]) -> InvalidError:
     """Return the error that tells that there is no such image, and the nearest name."""
     apps = list(known)
-    near = nearest(app[:_SHOWN].lower(), apps)
+    # `kano:prod` and `images/kano` are near to no name as a whole.
+    words = [app[:_SHOWN].lower(), *_WORD.findall(app[:_SHOWN].lower())]
+    near = next(filter(None, (nearest(word, apps) for word in words)), "")
     shown = app if len(app) <= _SHOWN else f"{app[:_SHOWN]}…"
     return InvalidError(
         f"there is no image {shown!r}", f"Perhaps you meant {near}." if near else _listed(apps)

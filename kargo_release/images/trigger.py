@@ -41,7 +41,7 @@ class Found:
     Args:
         requests: What to build, in order, each once; every app is a known one.
         warnings: What looks like a marker and is passed over.
-        errors: Markers that can't be what was meant; some of them, where there are many.
+        errors: Markers that can't be what was meant; after ten, nothing more is looked at.
     """
 
     requests: tuple[Request, ...] = ()
@@ -64,13 +64,15 @@ def requests_in(message: str, apps: Collection[str]) -> Found:
     warnings: list[str] = []
     errors: list[InvalidError] = []
     for marker in markers:
-        meant = _meant(marker, apps) if len(errors) < _TOLD else None
+        meant = _meant(marker, apps)
         if isinstance(meant, Request):
             requests.append(meant)
-        elif isinstance(meant, InvalidError):
-            errors.append(meant)
-        elif meant is not None:
+        elif isinstance(meant, str):
             warnings.append(meant)
+        else:
+            errors.append(meant)
+        if len(errors) == _TOLD:  # to look for what is near to a thousand names would take long
+            break
     told = tuple(dict.fromkeys(warnings))[:_TOLD]
     return Found(tuple(dict.fromkeys(requests)), told, tuple(errors))
 
