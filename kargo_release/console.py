@@ -47,10 +47,14 @@ class Console:
 
     def say(self, *parts: str | Painted) -> None:
         """Print one or more lines, given in parts; threads may do so at once."""
-        text = "".join(map(self._shown, parts))
+        text = self.painted(*parts)
         with self._lock:
             self._erase()
             self._write("".join(f"{self._harmless(line)}\n" for line in text.split("\n")))
+
+    def painted(self, *parts: str | Painted) -> str:
+        """Return the parts as one text, coloured where this console shows colours."""
+        return "".join(map(self._shown, parts))
 
     def pass_by(self, text: str) -> None:
         """Show what is being waited for; on a terminal the next line takes its place."""

@@ -27,7 +27,7 @@ LAYERS = (
     ("process",),
     ("errors",),
 )
-NEIGHBOURS = {("settings", "yamlfile")}
+NEIGHBOURS = {("settings", "yamlfile"), ("findings", "console")}
 # Library, and the rooms that may import it.
 DOORS = {
     "oras": ("oci",),

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kargo_release.errors import FailedError, RefusedError, excerpt
-from kargo_release.findings import Finding, Severity
+from kargo_release.findings import Finding, Rule, Severity
 from kargo_release.images.lint.hadolint_rules import REPLACED, SWITCHED_OFF, UNREADABLE
 from kargo_release.process import run
 
@@ -116,7 +116,11 @@ def _finding(said: Mapping[str, Any], file: Lintable) -> Finding:
     )  # fmt: skip
 
 
-def page_of(rule: str) -> str:
-    """Return the page that tells of a rule of Hadolint or ShellCheck; empty for ours."""
-    address = _PAGES.get(rule[:2], "")
-    return address and f"{address}{rule}"
+def hadolint_rule(finding: Finding) -> Rule:
+    """Return the rule of a finding of Hadolint's, of which no more is known than the finding."""
+    if finding.rule == UNREADABLE.identifier:
+        return UNREADABLE
+    tool = "ShellCheck" if finding.rule.startswith("SC") else "Hadolint"
+    title = f"{tool}'s rule {finding.rule}"
+    page = f"{_PAGES[finding.rule[:2]]}{finding.rule}"
+    return Rule(finding.rule, finding.severity, title, "", finding.remedy, page)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from kargo_release.errors import InvalidError
 from kargo_release.findings import (
+    SILENCING_RULES,
     Finding,
     Rule,
     Severity,
@@ -28,7 +29,7 @@ from kargo_release.images.lint import (
     users,
 )
 from kargo_release.images.lint.cookbook import Cookbook, Source
-from kargo_release.images.lint.hadolint import Lintable, find_hadolint, run_hadolint
+from kargo_release.images.lint.hadolint import Lintable, find_hadolint, hadolint_rule, run_hadolint
 from kargo_release.images.lint.recipe import Check, Recipe
 
 CHECKS: tuple[Check, ...] = (
@@ -44,6 +45,14 @@ UNREADABLE = Rule(
     "No builder would take it.",
     "Correct the line.",
 )
+
+
+def rules_of(findings: Sequence[Finding]) -> list[Rule]:
+    """Return all of our rules, and those of Hadolint and ShellCheck that found something."""
+    ours = [UNREADABLE, *(check.rule for check in CHECKS), *SILENCING_RULES]
+    known = {rule.identifier for rule in ours}
+    theirs = {each.rule: hadolint_rule(each) for each in findings if each.rule not in known}
+    return [*ours, *(theirs[rule] for rule in sorted(theirs))]
 
 
 def lint_images(
