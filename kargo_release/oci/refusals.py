@@ -3,7 +3,7 @@
 Sources: OCI distribution specification 1.1, "Error codes", for the document. For Harbor's words
 goharbor/harbor ``src/server/middleware`` (v2auth, immutable, readonly, repoproxy), its
 ``src/pkg/quota/types`` for quotas, and ``src/lib/http/error.go`` for the status of each. For
-Amazon's the API reference of ECR, "Errors" of PutImage: it has the word "immutable", too.
+Amazon's what ``docker push`` passes on of ECR, as in moby/buildkit#3776.
 """
 
 import json
@@ -14,6 +14,7 @@ from kargo_release.oci.call import Answer
 
 _ERRORS_TOLD = 3
 _CLIENT_ERRORS = range(400, 500)
+_UNAUTHORIZED = 401
 _TITLE = re.compile(rb"<title>([^<]{1,200})</title>", re.IGNORECASE)
 _LONGEST_HEAD = 4096
 _LONGEST_TEXT = 300
@@ -40,8 +41,9 @@ def said_remedy(answer: Answer) -> str:
     """Return what to do about a refusal that is known by its words; empty for any other."""
     if answer.status_code not in _CLIENT_ERRORS:
         return ""
+    known = _PLACES if answer.status_code == _UNAUTHORIZED else (*_PLACES, *_RULES)
     said = words(answer)
-    return next((remedy for known, remedy in _PHRASES if known.search(said)), "")
+    return next((remedy for phrase, remedy in known if phrase.search(said)), "")
 
 
 def unwell(host: str, answer: Answer) -> FailedError:
@@ -93,31 +95,37 @@ def _sentence(error: dict[str, object]) -> str:
 
 
 _PROJECT = "Create the project in the registry, or correct the registry's address."
-_PHRASES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        # Go's net/http, server.go; without the setting, this machine's registries get no TLS.
-        re.compile(r"sent an HTTP request to an HTTPS server"),
-        "Set `plain_http: false`: this registry speaks TLS.",
-    ),
+_Phrases = tuple[tuple[re.Pattern[str], str], ...]
+# Each phrase has a space in it, which no name of a project, a repository or a tag has: those may
+# bear any of these words. The first is about what is not there, which Harbor tells by a 401, too.
+_PLACES: _Phrases = (
     (re.compile(r"\bproject \S+ not found"), _PROJECT),
     (
         re.compile(r"\brepository with name \S+ does not exist"),
         "Create the repository first: Amazon's registry makes none by itself.",
     ),
+)
+# What a registry tells only to who was let in.
+_RULES: _Phrases = (
     (
-        re.compile(r"immutab", re.IGNORECASE),
+        # Go's net/http, server.go; without the setting, this machine's registries get no TLS.
+        re.compile(r"sent an HTTP request to an HTTPS server"),
+        "Set `plain_http: false`: this registry speaks TLS.",
+    ),
+    (
+        re.compile(r"\b(configured as|is) immutable(?![\w/-])"),
         "Give it a new version, or exempt its tag from the registry's rule of immutable tags.",
     ),
     (
-        re.compile(r"quota|exceed the configured upper limit", re.IGNORECASE),
+        re.compile(r"\bquota exceeded\b|exceed the configured upper limit", re.IGNORECASE),
         "Have the project's quota raised, or remove from it what is no longer needed.",
     ),
     (
-        re.compile(r"\bread.only mode"),
+        re.compile(r"\bin read.only mode"),
         "Have the registry's administrator end its read-only mode, then run the command again.",
     ),
     (
-        re.compile(r"\bproxy project"),
+        re.compile(r"\bto a proxy project"),
         "Set registry to a project that is no proxy cache; nothing can be pushed to this one.",
     ),
 )

@@ -61,6 +61,12 @@ CASES = {
                             "cannot be overwritten because the repository is immutable."),
         RefusedError, "because the repository is immutable.", "Give it a new version, or exempt",
     ),
+    "one immutable tag of Amazon": Case(
+        "PUT", "/manifests/", 400,
+        told("TAG_INVALID", "The image tag '1.4.0' already exists in the 'kano' repository and "
+                            "cannot be overwritten because the tag is immutable."),
+        RefusedError, "because the tag is immutable.", "Give it a new version, or exempt",
+    ),
     "no such repository at Amazon": Case(
         "POST", "/blobs/", 404,
         told("NAME_UNKNOWN", "The repository with name 'team/helm/kano' does not exist in the "
@@ -124,11 +130,67 @@ def test_tells_the_words_of_the_registry_and_what_to_do(
     assert raised.value.remedy.startswith(case.remedy)
 
 
+NAMED_AS_RULES = {
+    "a login that is not accepted": (
+        401, "UNAUTHORIZED", "unauthorized to access repository: quota/immutable",
+        "Log in: helm registry login 127.0.0.1:",
+    ),
+    "a login in the words of a rule": (
+        401, "UNAUTHORIZED", "quota exceeded: 'immutable:1.4.0' configured as immutable.",
+        "Log in: helm registry login 127.0.0.1:",
+    ),
+    "no right": (
+        403, "DENIED", "requested access to the resource is denied: quota/immutable",
+        "Ask for the right to do this, or log in as another: helm registry login 127.0.0.1:",
+    ),
+    "not there": (
+        404, "NOT_FOUND", "repository quota/immutable not found",
+        "Create the project in the registry, or correct the registry's address.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "remedy"), NAMED_AS_RULES.values(), ids=NAMED_AS_RULES
+)
+def test_takes_no_name_for_a_rule(
+    faulty: FaultyServer,
+    open_registry: OpenRegistry,
+    status: int,
+    code: str,
+    message: str,
+    remedy: str,
+) -> None:
+    faulty.faults = [Fault("POST", "/v2/quota/immutable/", status, body=told(code, message))]
+    registry = open_registry(f"oci://{faulty.host}/quota")
+    with pytest.raises(RefusedError) as raised:
+        registry.push("immutable", "1.4.0", artifact(), replace=True)
+    assert raised.value.message.endswith(f": {code} - {message}")
+    assert raised.value.remedy.startswith(remedy)
+
+
+def test_takes_no_name_for_a_rule_where_another_try_helps(
+    faulty: FaultyServer, open_registry: OpenRegistry
+) -> None:
+    busy = told("CONFLICT", "blob of quota/immutable is being deleted")
+    faulty.faults = [Fault("POST", "/v2/quota/immutable/", 409, body=busy)]
+    with pytest.raises(FailedError) as raised:
+        open_registry(f"oci://{faulty.host}/quota").push(
+            "immutable", "1.4.0", artifact(), replace=True
+        )
+    assert raised.value.remedy == "Somebody else may be pushing the same; run the command again."
+
+
 TOKENS = {
     "a robot that may not push": (
         told("UNAUTHORIZED", "unauthorized to access repository: team/helm/kano, action: push: "
                              "unauthorized to access repository: team/helm/kano, action: push"),
         "does not let the login push to team/helm/kano (401): UNAUTHORIZED - unauthorized to",
+        GIVE_RIGHT,
+    ),
+    "a robot with a telling name": (
+        told("UNAUTHORIZED", "unauthorized to access repository: team/quota/immutable"),
+        "(401): UNAUTHORIZED - unauthorized to access repository: team/quota/immutable",
         GIVE_RIGHT,
     ),
     "no such project": (
