@@ -13,11 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from kargo_release.errors import RefusedError
+from kargo_release.errors import FailedError, RefusedError
 from kargo_release.helm_process import HelmProcess
 
-TIME_LIMIT = 120.0
-"""Seconds that one call of ``Helm.check`` may take, for all its charts."""
+TIME_LIMIT = 60.0
+"""Seconds that Helm may take for one chart; it needs a fraction of one."""
 
 _CHILDREN = 2  # each works on one core, and takes memory for a Helm of its own
 
@@ -91,7 +91,7 @@ class Helm:
 
     Args:
         engine: ``sdk``, or the absolute path of the program ``helm``.
-        limit: Seconds that one call of ``check`` may take, for all its charts.
+        limit: Seconds that a chart may take.
     """
 
     def __init__(self, engine: str, limit: float = TIME_LIMIT) -> None:
@@ -113,28 +113,38 @@ class Helm:
         """
         self._started(1)
 
-    def check(self, charts: Sequence[PackedChart]) -> list[HelmReport]:
+    def check(self, charts: Sequence[PackedChart]) -> list[HelmReport | FailedError]:
         """Lint each archive strictly and render it, as a release of its name in ``default``.
 
         Returns:
-            A report for each chart, in their order.
+            For each chart, in their order, a report; or why there is none: Helm crashed on it, or
+            took longer than the limit.
 
         Raises:
-            FailedError: Helm crashed, or took longer than the limit.
+            FailedError: A child could not be started.
             RefusedError: The SDK is installed but cannot be used on this system.
         """
-        children = self._started(min(_CHILDREN, len(charts)))
+        try:
+            turns = (charts[at : at + _CHILDREN] for at in range(0, len(charts), _CHILDREN))
+            return [answer for turn in turns for answer in self._turn(turn)]
+        except BaseException:
+            self.close()
+            raise
+
+    def _turn(self, charts: Sequence[PackedChart]) -> list[HelmReport | FailedError]:
+        """Let each child check one chart, all at once."""
+        work = list(zip(self._started(len(charts)), charts, strict=False))
         timer = threading.Timer(self._limit, self._expire)
         timer.daemon = True
         timer.start()
         try:
-            turns = (charts[at : at + _CHILDREN] for at in range(0, len(charts), _CHILDREN))
-            return [report for turn in turns for report in _at_once(children, turn)]
-        except BaseException:
-            self.close()
-            raise
+            unheard = [_unheard(child, chart) for child, chart in work]
+            answers = [error or _heard(*each) for error, each in zip(unheard, work, strict=True)]
         finally:
             timer.cancel()
+        if any(isinstance(answer, FailedError) for answer in answers):
+            self.close()  # the next turn has children of its own
+        return answers
 
     def close(self) -> None:
         """End the children, at once, with all they started. ``check`` would start new ones."""
@@ -151,11 +161,20 @@ class Helm:
             child.expire(self._limit)
 
 
-def _at_once(children: Sequence[HelmProcess], charts: Sequence[PackedChart]) -> list[HelmReport]:
-    work = list(zip(children, charts, strict=False))
-    for child, chart in work:
+def _unheard(child: HelmProcess, chart: PackedChart) -> FailedError | None:
+    """Hand a chart over; return why that failed."""
+    try:
         child.hand_over(chart.name, chart.data, is_library=chart.is_library)
-    return [_report(chart.name, child.report(chart.name)) for child, chart in work]
+    except FailedError as error:
+        return error
+    return None
+
+
+def _heard(child: HelmProcess, chart: PackedChart) -> HelmReport | FailedError:
+    try:
+        return _report(chart.name, child.report(chart.name))
+    except FailedError as error:
+        return error
 
 
 def _report(name: str, answer: Mapping[str, Any]) -> HelmReport:

@@ -17,9 +17,10 @@ from kargo_release.errors import FailedError, KargoError, RefusedError
 _LONGEST_ANSWER = 128 << 20  # bytes
 _LAST_BYTES = 64 << 10
 _LAST_LINES = 3
-# What is Helm's own, and what may hold a secret; a proxy's address may, too.
-_FOREIGN = re.compile(
-    r"(HELM|KARGO_RELEASE|AWS|RCLONE|DOCKER|GIT)_|.*(_PROXY$|TOKEN|SECRET|PASSW|CREDENTIAL)",
+# What a program needs to start, and the library of the SDK that somebody built for their system.
+_NEEDED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|(?:LD|DYLD)_LIBRARY_PATH|HELM_C_LIB"
+    r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA",
     re.IGNORECASE,
 )
 
@@ -151,17 +152,11 @@ def _start(folder: Path, engine: str) -> subprocess.Popen[bytes]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return our environment without the user's Helm in it, and without what it has no use for.
+    """Return of our environment what a program needs, for Helm is to reach nobody.
 
-    No plugins, no settings, and none of the secrets by which others are reached: Helm is to reach
-    nobody. ``HELM_C_LIB`` stays: it names a library of the SDK that somebody built for their
-    system.
+    No plugins, no settings, and none of the secrets by which others are reached.
     """
-    ours = {
-        name: value
-        for name, value in os.environ.items()
-        if not _FOREIGN.match(name) or name == "HELM_C_LIB"
-    }
+    ours = {name: value for name, value in os.environ.items() if _NEEDED.fullmatch(name)}
     homes = ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")
     return ours | dict.fromkeys((*homes, "TMPDIR"), str(folder)) | _GO
 

@@ -9,7 +9,7 @@ import helm_python as sdk
 import pytest
 import yaml
 
-from kargo_release.helm import Helm, PackedChart
+from kargo_release.helm import Helm, HelmReport, PackedChart
 
 CHARTS = Path(__file__).parent.parent / "charts"
 SUBDOMAIN = {"subdomain": "dev.example.org"}
@@ -109,6 +109,7 @@ def _violations_of(container: Yaml, pod_security: Yaml) -> list[str]:
 def test_passes_the_strict_lint(name: str, archives: Mapping[str, Path]) -> None:
     with Helm("sdk") as helm:
         (report,) = helm.check([PackedChart(name, archives[name].read_bytes(), name == "kargo")])
+    assert isinstance(report, HelmReport), report
     assert report.ok, report
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.charts.project import Project
-from kargo_release.errors import FailedError, KargoError, RefusedError
-from kargo_release.helm import Helm, HelmReport, PackedChart, find_helm
+from kargo_release.errors import KargoError, RefusedError
+from kargo_release.helm import HelmReport, PackedChart, find_helm
 from kargo_release.plan import Row
 
 _SHOWN = 3  # messages that an error repeats
@@ -23,6 +23,7 @@ def check_with_helm(
 
     Raises:
         RefusedError: There is no Helm.
+        FailedError: It can't be started.
     """
     todo = [row for row in rows if row.error is None and not row.is_complete]
     if not todo:
@@ -33,19 +34,8 @@ def check_with_helm(
         for row in todo
     ]
     with find_helm(project.settings.helm) as helm:
-        answers = _answers(helm, charts)
-    return [_checked(row, answers.get(row.desired.name)) for row in rows]
-
-
-def _answers(helm: Helm, charts: list[PackedChart]) -> dict[str, HelmReport | KargoError]:
-    """Return Helm's word on each chart; one that Helm crashes on, or hangs, fails alone."""
-    try:
-        return {report.name: report for report in helm.check(charts)}
-    except FailedError as error:
-        if len(charts) == 1:
-            return {charts[0].name: error}
-    alone = [_answers(helm, [chart]) for chart in charts]
-    return {name: answer for answers in alone for name, answer in answers.items()}
+        found = dict(zip((chart.name for chart in charts), helm.check(charts), strict=True))
+    return [_checked(row, found.get(row.desired.name)) for row in rows]
 
 
 def _checked(row: Row[ChartRelease], answer: HelmReport | KargoError | None) -> Row[ChartRelease]:

@@ -7,7 +7,7 @@ from kargo_release.charts import tarstream
 from kargo_release.charts.doctor.check import Check, not_needed, ok
 from kargo_release.charts.project import Project
 from kargo_release.docker import engine_version
-from kargo_release.errors import RefusedError
+from kargo_release.errors import FailedError, RefusedError
 from kargo_release.helm import TIME_LIMIT, HelmReport, PackedChart, find_helm
 from kargo_release.helm_version import version_of
 
@@ -32,12 +32,14 @@ def look_at_helm(project: Project) -> Sequence[Check]:
         helm.start()
         version = version_of(helm)
         [report] = helm.check([_trial_chart()])
+    if isinstance(report, FailedError):
+        raise report
     if not report.ok:
         raise RefusedError(
             f"Helm {version}, refuses a chart without fault: {_words(report)}",
             "Install another Helm; 4.2 is what releases are tried with.",
         )
-    told = f"Helm {version}; it has checked a small chart, and may take {TIME_LIMIT:g} s for all"
+    told = f"Helm {version}; it has checked a small chart, and may take {TIME_LIMIT:g} s for each"
     return [ok("helm", told)]
 
 

@@ -38,7 +38,7 @@ def test_tells_the_version_of_the_sdk(local: Sandbox) -> None:
     assert told.state == "ok"
     assert told.message.startswith("Helm v4.")
     assert "by the SDK" in told.message
-    assert "may take 120 s" in told.message
+    assert "may take 60 s" in told.message
 
 
 def test_tells_the_version_and_the_place_of_the_program(
