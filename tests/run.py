@@ -19,7 +19,12 @@ from xml.etree import ElementTree
 
 HERE = Path(__file__).resolve().parent.parent
 # Program that tests look for, and the Debian package that has it.
-PACKAGES = {"docker-registry": "docker-registry", "htpasswd": "apache2-utils"}
+PACKAGES = {
+    "docker-registry": "docker-registry",
+    "htpasswd": "apache2-utils",
+    "node": "nodejs",
+    "npm": "npm",
+}
 CHECKS = (
     ("ruff check", ("ruff", "check")),
     ("ruff format", ("ruff", "format", "--check")),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 # Docker takes an address over HTTP for a repository only if it ends so. Git hands the host of an
 # ssh:// address to ssh(1): with a dash in front it would be an option (CVE-2017-1000117).
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
-_URL = re.compile(rf"(?:https?://|ssh://git@){_HOST}(?:/[\w.~+%][\w.~+%-]*)+\.git")
+_PATH = r"(?:/(?!\.{1,2}/)[\w.~+%][\w.~+%-]*)+\.git"
+_URL = re.compile(rf"(?:https?://|ssh://git@){_HOST}{_PATH}", re.ASCII)
 _PART = r"[\w+@][\w.+@-]*"
 _REF = re.compile(rf"(?!.*(?:\.\.|@\{{))(?:{_PART}/)*{_PART}(?<!\.)(?<!\.lock)")
 _FOLDER = re.compile(r"(?:[\w.+@][\w.+@ -]*/)*[\w.+@][\w.+@ -]*/?")
