@@ -7,7 +7,7 @@ from enum import StrEnum
 
 _SILENCE = re.compile(
     r"(?:kargo-release|hadolint)\s+(?P<everywhere>global\s+)?ignore\s*=\s*"
-    r"(?P<rules>[\w-]*(?:\s*,\s*[\w-]+)*+)"
+    r"(?P<rules>(?!reason:)[\w-]*(?:\s*,\s*[\w-]+)*+)"
     r"(?:\s*(?:#\s*)?\breason:(?P<reason>.*)|\s*#(?P<words>.*)|.*)",
     re.IGNORECASE | re.DOTALL,
 )

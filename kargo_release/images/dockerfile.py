@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from kargo_release.errors import InvalidError, hint
 from kargo_release.images.dockerfile_lines import Comment, Heredoc
 from kargo_release.images.dockerfile_variables import Expanded
-from kargo_release.images.dockerfile_words import pairs, unquoted, words
+from kargo_release.images.dockerfile_words import old_pair, pairs, unquoted, words
 
 SCRATCH = "scratch"
 """The base that is empty."""
@@ -55,7 +55,8 @@ class Instruction:
     @property
     def pairs(self) -> tuple[tuple[str, str | None], ...]:
         """The names and values of ARG, ENV or LABEL, as they stand."""
-        return tuple(pairs(self.text))
+        old = None if self.keyword == "ARG" else old_pair(self.text)
+        return (old,) if old else tuple(pairs(self.text))
 
     def flag(self, name: str) -> str | None:
         """Return the value of a flag; None where it is not given."""

@@ -208,5 +208,5 @@ def _heredocs(text: str, file: str, line: int) -> Iterator[tuple[str, bool, bool
 
 def split_keyword(text: str) -> tuple[str, str]:
     """Return an instruction's keyword, in capitals, and what stands behind it."""
-    keyword, *rest = text.split(None, 1)
-    return keyword.upper(), rest[0] if rest else ""
+    keyword, rest = [*text.split(None, 1), "", ""][:2]
+    return keyword.upper(), rest

@@ -71,20 +71,20 @@ class _Expansion:
         parts: list[str] = []
         length = 0
         while self.at < len(self.text) and self.text[self.at] != end:
-            parts.append(self._part(depth))
+            parts.append(self._part(end, depth))
             length += len(parts[-1])
             if length > LENGTH_LIMIT:
                 raise TooMuchError
         self.at += 1
         return "".join(parts)
 
-    def _part(self, depth: int) -> str:
+    def _part(self, end: str, depth: int) -> str:
         character = self.text[self.at]
         self.at += 1
         if character == self.escape:
             self.at += 1
             return self.text[self.at - 1 : self.at]
-        if character == "'":
+        if character == "'" and end != '"':
             return self._literal()
         if character == '"':
             return self.word('"', depth + 1)

@@ -62,13 +62,14 @@ def json_words(text: str) -> tuple[str, ...] | None:
 def pairs(text: str) -> Iterator[tuple[str, str | None]]:
     """Yield names and values as ENV, LABEL and ARG write them; None for a name without ``=``.
 
-    Values keep their quotes, for in single ones no variable is expanded. The old form of ENV,
-    ``NAME the rest``, is one pair.
+    Values keep their quotes, for in single ones no variable is expanded.
     """
-    found = words(text)
-    if len(found) > 1 and "=" not in found[0]:
-        yield unquoted(found[0]), text.split(None, 1)[1]
-        return
-    for word in found:
+    for word in words(text):
         pair = _PAIR.fullmatch(word)
         yield (unquoted(pair[1]), pair[2]) if pair else (unquoted(word), None)
+
+
+def old_pair(text: str) -> tuple[str, str] | None:
+    """Return the one name and value of ``ENV NAME the rest``; None for the form with ``=``."""
+    name, rest = [*text.split(None, 1), "", ""][:2]
+    return (unquoted(name), rest) if rest and "=" not in name else None

@@ -14,12 +14,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kargo_release.errors import FailedError, RefusedError, excerpt
-from kargo_release.findings import Finding, Rule, Severity
-from kargo_release.images.lint.hadolint_rules import REPLACED, SWITCHED_OFF, UNREADABLE
-from kargo_release.process import run
+from kargo_release.findings import Finding, Rule, Severity, finding
+from kargo_release.images.lint.hadolint_rules import (
+    HADOLINT_UNREADABLE,
+    REPLACED,
+    SWITCHED_OFF,
+    UNCHECKED,
+)
+from kargo_release.process import ProgramError, run
 
-TIME_LIMIT = 120.0
-"""Seconds that Hadolint may take for all files."""
+TIME_LIMIT = 60.0
+"""Seconds that one process of Hadolint may take."""
 
 _SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING}  # info and style: INFO
 _PAGES = {
@@ -27,7 +32,9 @@ _PAGES = {
     "SC": "https://www.shellcheck.net/wiki/",
 }
 # Silencing is ours: Hadolint's own comments would silence without a reason.
-_CONFIGURATION = "no-fail: true\ndisable-ignore-pragma: true\nignored:\n"
+_CONFIGURATION = "no-fail: true\ndisable-ignore-pragma: true\nignored:\n" + "".join(
+    f"- {rule}\n" for rule in (*REPLACED, *SWITCHED_OFF)
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,9 @@ class Lintable:
     file: str
     text: str
     lines: Sequence[int]
+
+
+_SOUND = Lintable("", "", "FROM scratch\n", range(1, 3))
 
 
 def find_hadolint(environ: Mapping[str, str] | None = None) -> Path:
@@ -70,20 +80,36 @@ def run_hadolint(program: Path, files: Sequence[Lintable]) -> list[Finding]:
 
     Args:
         program: Hadolint.
-        files: Dockerfiles; all go to one process.
+        files: Dockerfiles; all go to one process. Where it crashes, which it does for all of them
+            at once, each is tried alone, and what it crashes at is a finding.
 
     Raises:
-        FailedError: It crashes, takes too long, or answers what can't be read.
+        FailedError: It does not work at all, or answers what can't be read.
     """
     if not files:
         return []
+    try:
+        return _run(program, files)
+    except ProgramError:
+        _run(program, [_SOUND])
+        return [each for file in files for each in _run_alone(program, file)]
+
+
+def _run_alone(program: Path, file: Lintable) -> list[Finding]:
+    try:
+        return _run(program, [file])
+    except ProgramError:
+        line = min(1, len(file.lines))
+        return [finding(UNCHECKED, file.subject, file.file, line, UNCHECKED.title)]
+
+
+def _run(program: Path, files: Sequence[Lintable]) -> list[Finding]:
     with TemporaryDirectory(prefix="kargo-release-lint-") as folder:
         # By numbers: no name of an image is ever an argument.
-        for number, file in enumerate(files):
-            Path(folder, f"{number}").write_text(file.text, encoding="utf-8", newline="\n")
-        ignored = "".join(f"- {rule}\n" for rule in (*REPLACED, *SWITCHED_OFF))
-        Path(folder, "hadolint.yaml").write_text(_CONFIGURATION + ignored, encoding="ascii")
         names = [str(number) for number in range(len(files))]
+        for name, file in zip(names, files, strict=True):
+            Path(folder, name).write_text(file.text, encoding="utf-8", newline="\n")
+        Path(folder, "hadolint.yaml").write_text(_CONFIGURATION, encoding="ascii")
         command = [str(program), "--config", "hadolint.yaml", "--format", "json", *names]
         # Nobody's HADOLINT_ variables; it reads files as UTF-8 only where the locale says so.
         output = run(command, timeout=TIME_LIMIT, cwd=Path(folder), env={"LANG": "C.UTF-8"})
@@ -103,11 +129,8 @@ def _findings(output: bytes, files: Sequence[Lintable]) -> Iterator[Finding]:
 def _finding(said: Mapping[str, Any], file: Lintable) -> Finding:
     rule = str(said["code"])
     line = file.lines[min(int(said["line"]), len(file.lines)) - 1]
-    if rule == UNREADABLE.identifier:
-        return Finding(
-            rule, UNREADABLE.severity, file.subject, file.file, line, 1,
-            UNREADABLE.title, UNREADABLE.remedy,
-        )  # fmt: skip
+    if rule == HADOLINT_UNREADABLE:
+        return finding(UNCHECKED, file.subject, file.file, line, UNCHECKED.title)
     severity = _SEVERITIES.get(said["level"], Severity.INFO)
     remedy = f"See {_PAGES[rule[:2]]}{rule}"
     return Finding(
@@ -116,11 +139,9 @@ def _finding(said: Mapping[str, Any], file: Lintable) -> Finding:
     )  # fmt: skip
 
 
-def hadolint_rule(finding: Finding) -> Rule:
+def hadolint_rule(met: Finding) -> Rule:
     """Return the rule of a finding of Hadolint's, of which no more is known than the finding."""
-    if finding.rule == UNREADABLE.identifier:
-        return UNREADABLE
-    tool = "ShellCheck" if finding.rule.startswith("SC") else "Hadolint"
-    title = f"{tool}'s rule {finding.rule}"
-    page = f"{_PAGES[finding.rule[:2]]}{finding.rule}"
-    return Rule(finding.rule, finding.severity, title, "", finding.remedy, page)
+    tool = "ShellCheck" if met.rule.startswith("SC") else "Hadolint"
+    title = f"{tool}'s rule {met.rule}"
+    page = f"{_PAGES[met.rule[:2]]}{met.rule}"
+    return Rule(met.rule, met.severity, title, "", met.remedy, page)

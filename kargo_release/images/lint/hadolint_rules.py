@@ -7,18 +7,22 @@ from collections.abc import Mapping
 
 from kargo_release.findings import Rule, Severity
 
-REPLACED: Mapping[str, str] = {
-    "DL3002": "KR002, which counts a USER of a base stage, and of a base of this repository",
-    "DL3006": "KR010, which knows variables and the bases of this repository",
-    "DL3007": "KR011, which knows variables and the bases of this repository",
-    "DL3009": "KR031, which looks at the layers of the image only, and knows cache mounts",
-    "DL3015": "KR030, which looks at the layers of the image only",
-    "DL3025": "KR071, which lets `exec` pass",
-    "DL3042": "KR042, which looks at the layers of the image only, and knows cache mounts",
-    "DL3060": "KR040, which looks at the layers of the image only, and knows cache mounts",
-    "DL3064": "KR060 and KR061, which look at the value, too: a user's name is no secret",
+_LAYERS = "looks at the layers of the image only, and knows cache mounts"
+REPLACED: Mapping[str, tuple[str, str]] = {
+    "DL3002": ("KR002", "counts a USER of a base stage, and of a base of this repository"),
+    "DL3006": ("KR010", "knows build arguments"),
+    "DL3007": ("KR011", "knows build arguments, and the bases of this repository"),
+    "DL3009": ("KR031", _LAYERS),
+    "DL3015": ("KR030", "looks at the layers of the image only"),
+    "DL3025": ("KR071", "lets `exec` pass"),
+    "DL3042": ("KR042", _LAYERS),
+    "DL3060": ("KR040", _LAYERS),
+    "DL3064": ("KR061", "looks at the value, too; KR060 does so for ARG"),
 }
-"""Hadolint's rules that are left to ours."""
+"""Hadolint's rules that are left to ours: to which, and what ours does beyond.
+
+Who silences the one silences the other.
+"""
 
 _NO_PINS = (
     "a distribution takes a version out of its archive when a newer one comes, so that a pinned "
@@ -36,11 +40,14 @@ SWITCHED_OFF: Mapping[str, str] = {
 }
 """Hadolint's rules that contradict the house."""
 
-UNREADABLE = Rule(
-    "DL1000",
+HADOLINT_UNREADABLE = "DL1000"
+"""What Hadolint calls a file that it can't read."""
+
+UNCHECKED = Rule(
+    "KR080",
     Severity.WARNING,
     "hadolint can't read this, so that its rules were not applied to the file",
-    "Docker reads it; Hadolint's own reader does not know all of Docker's syntax.",
-    "Write it in a plainer way, or silence DL1000 with a reason.",
+    "Docker reads it; Hadolint's own reader does not know all of Docker's syntax, and ends at some.",
+    "Write it in a plainer way, or silence KR080 with a reason.",
 )
-"""What Hadolint says of a file that our reader, which follows BuildKit's, could read."""
+"""What is found where our reader, which follows BuildKit's, could read a file and Hadolint not."""

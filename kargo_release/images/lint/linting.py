@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from kargo_release.errors import InvalidError
 from kargo_release.findings import (
@@ -30,6 +31,7 @@ from kargo_release.images.lint import (
 )
 from kargo_release.images.lint.cookbook import Cookbook, Source
 from kargo_release.images.lint.hadolint import Lintable, find_hadolint, hadolint_rule, run_hadolint
+from kargo_release.images.lint.hadolint_rules import HADOLINT_UNREADABLE, REPLACED, UNCHECKED
 from kargo_release.images.lint.recipe import Check, Recipe
 
 CHECKS: tuple[Check, ...] = (
@@ -49,7 +51,7 @@ UNREADABLE = Rule(
 
 def rules_of(findings: Sequence[Finding]) -> list[Rule]:
     """Return all of our rules, and those of Hadolint and ShellCheck that found something."""
-    ours = [UNREADABLE, *(check.rule for check in CHECKS), *SILENCING_RULES]
+    ours = [UNREADABLE, *(check.rule for check in CHECKS), UNCHECKED, *SILENCING_RULES]
     known = {rule.identifier for rule in ours}
     theirs = {each.rule: hadolint_rule(each) for each in findings if each.rule not in known}
     return [*ours, *(theirs[rule] for rule in sorted(theirs))]
@@ -90,7 +92,7 @@ def lint_sources(
     with ThreadPoolExecutor(1) as pool:  # Hadolint is another process: meanwhile ours are at work
         lintable = [_for_hadolint(sources[app], each) for app, each in recipes.items()]
         theirs = pool.submit(run_hadolint, hadolint, lintable)
-        ours = {app: list(_findings(each)) for app, each in recipes.items()}
+        ours = {app: list(findings_of(each)) for app, each in recipes.items()}
         merged = theirs.result()
     for app, recipe in recipes.items():
         both = [*ours[app], *(each for each in merged if each.subject == app)]
@@ -112,7 +114,8 @@ def _read(images: Sequence[Image], tree: Tree) -> dict[str, Source]:
     }
 
 
-def _findings(recipe: Recipe) -> Iterator[Finding]:
+def findings_of(recipe: Recipe) -> Iterator[Finding]:
+    """Yield what our rules find in a recipe, silenced or not."""
     file = recipe.dockerfile.file
     for check in CHECKS:
         for spot in check.find(recipe):
@@ -142,7 +145,14 @@ def _silences(dockerfile: Dockerfile) -> Iterator[Silence]:
         if at < len(ends):
             lines = range(instructions[at].line, ends[at] + 1)
         if silent := read_silence(comment.text, comment.line, lines, everywhere):
-            yield silent
+            yield replace(silent, rules=tuple(map(_our_name, silent.rules)))
+
+
+def _our_name(rule: str) -> str:
+    """Return the rule of ours that stands in the place of one of Hadolint's."""
+    if rule == HADOLINT_UNREADABLE:
+        return UNCHECKED.identifier
+    return REPLACED[rule][0] if rule in REPLACED else rule
 
 
 def _for_hadolint(source: Source, recipe: Recipe) -> Lintable:

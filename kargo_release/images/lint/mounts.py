@@ -28,14 +28,13 @@ def _targets(instruction: Instruction) -> list[str]:
 
 
 def _lies_in(folder: str, target: str) -> bool:
-    """Whether ``folder`` is ``target`` or below it; ``~`` stands for any home."""
-    if folder.startswith("~/"):
-        around = [folder, *_parents(folder)]
-        return any(target.endswith(each.removeprefix("~")) for each in around)
-    return bool(target) and (folder == target or folder.startswith(f"{target}/"))
+    """Whether ``target`` is the folder, one around it or one in it; ``~`` is any home."""
+    if not folder.startswith("~/"):
+        return bool(target) and (_holds(target, folder) or _holds(folder, target))
+    below = folder.removeprefix("~")
+    parents = [below[: at + 1] for at, character in enumerate(below) if character == "/" and at]
+    return f"{below}/" in f"{target}/" or f"{target}/".endswith(tuple(parents))
 
 
-def _parents(folder: str) -> list[str]:
-    """Return the folders around one in a home, without the home."""
-    parts = folder.split("/")
-    return ["/".join(parts[:length]) for length in range(len(parts) - 1, 1, -1)]
+def _holds(outer: str, inner: str) -> bool:
+    return f"{inner}/".startswith(f"{outer}/")

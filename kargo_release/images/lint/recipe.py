@@ -14,6 +14,7 @@ from kargo_release.images.dockerfile import (
 )
 from kargo_release.images.dockerfile_lines import DockerfileError
 from kargo_release.images.dockerfile_variables import TooMuchError, expand
+from kargo_release.images.dockerfile_words import words
 from kargo_release.images.shell import Command, exec_commands, is_posix_shell, script_commands
 
 VARIABLES_LIMIT = 500
@@ -192,17 +193,19 @@ class _Walk:
 def _script(instruction: Instruction) -> str:
     """Return what the shell reads: the line, or the heredoc that stands in its place.
 
-    Source: "Dockerfile reference" (Here-Documents). A heredoc for a shell named in the line is its
-    script; one for another program, also by ``#!``, is data.
+    Source: "Dockerfile reference" (Here-Documents). A heredoc for a shell that the line names is
+    its script; one for another program, also by ``#!``, is data.
     """
-    text, heredocs = instruction.text, instruction.heredocs
-    if not heredocs:
-        return text
-    script = heredocs[0].text
-    line = script.split("\n", 1)[0]
-    before = text.partition("<<")[0].split()
-    if line.startswith("#!"):
-        is_shell = is_posix_shell(line[2:].split()[-1] if line[2:].split() else "")
-    else:
-        is_shell = not before or is_posix_shell(before[0])
-    return script if is_shell and len(text.split()) <= len(before) + 1 else text
+    if not instruction.heredocs:
+        return instruction.text
+    script = instruction.heredocs[0].text
+    reader = [each for each in words(instruction.text) if "<<" not in each]
+    first = script.split("\n", 1)[0]
+    if not reader and first.startswith("#!"):
+        reader = [each for each in first[2:].split() if not each.startswith("-")][-1:]
+    is_read = not reader or (is_posix_shell(reader[0]) and _are_options(reader[1:]))
+    return script if is_read else instruction.text
+
+
+def _are_options(given: Sequence[str]) -> bool:
+    return all(each.startswith("-") for each in given)
