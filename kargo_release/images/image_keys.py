@@ -18,7 +18,7 @@ _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STAGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 # What containerd takes as a part (platforms/platforms.go, Parse), but in lower case, as it is kept.
 _PLATFORM = re.compile(r"[a-z0-9][a-z0-9_.-]*(?:/[a-z0-9][a-z0-9_.-]*){1,2}")
-_KEYS = (
+KEYS = (
     *("version", "repository", "tag", "append", "arguments", "context"),
     *("target", "platforms", "size_limit", "smoke"),
 )
@@ -37,7 +37,7 @@ def read_image(app: str, folder: str, data: bytes) -> Image:
         InvalidError: It can't be read, or breaks a rule.
     """
     source = f"{folder}/{FILE_NAME}"
-    values = Values(yamlfile.read_mapping(data, source), source, _KEYS)
+    values = Values(yamlfile.read_mapping(data, source), source, KEYS)
     version = values.text("version")
     if version is None:
         raise InvalidError(f"{source} has no `version`", "Write the upstream's: `version: 1.2.3`.")
