@@ -1,0 +1,182 @@
+"""One pattern of a .dockerignore, matched in time in proportion to pattern and path.
+
+Source: moby/patternmatcher ``patternmatcher.go`` (Pattern.compile, Pattern.match), which makes
+regular expressions for Go's engine; Python's would take exponential time for some of them.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+
+class PatternError(ValueError):
+    """What is no pattern; its text says why."""
+
+
+class Kind(Enum):
+    """What a token takes of a path."""
+
+    ONE = "one character that is taken by the test"
+    MANY = "any number of characters but slashes"
+    ALL = "any number of characters"
+    FOLDERS = "nothing, or anything that ends in a slash"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A part of a pattern."""
+
+    kind: Kind
+    takes: Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern.
+
+    Attributes:
+        text: As it stands, cleaned.
+        tokens: What it is made of; empty for one that begins or ends with ``**`` and has no other
+            sign, or none at all, which are compared as texts.
+    """
+
+    text: str
+    tokens: tuple[Token, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the pattern of a cleaned path.
+
+        Raises:
+            PatternError: It is none.
+        """
+        tokens = tuple(_tokens(text))
+        plain = text.removeprefix("**") if text.startswith("**") else text.removesuffix("**")
+        return cls(text, () if not set(plain) & set("*?[]\\") else tokens)
+
+    def matches(self, path: str) -> bool:
+        """Whether the pattern matches the path as a whole."""
+        if self.tokens:
+            return self._matches_tokens(path)
+        if self.text.startswith("**"):
+            suffix = self.text[2:]
+            return path.endswith(suffix) or (suffix.startswith("/") and path == suffix[1:])
+        if self.text.endswith("**"):
+            return path.startswith(self.text[:-2])
+        return path == self.text
+
+    def _matches_tokens(self, path: str) -> bool:
+        """Follow all ways through the tokens at once, one character after the other."""
+        here = self._reached({0})
+        for character in path:
+            here = self._reached(self._stepped(here, character))
+            if not here:
+                return False
+        return 2 * len(self.tokens) in here
+
+    # A place is twice the number of the tokens passed, and one more inside of FOLDERS.
+
+    def _reached(self, places: set[int]) -> set[int]:
+        """Return the places and those that are reached from them by taking nothing."""
+        reached = set(places)
+        waiting = list(places)
+        while waiting:
+            place = waiting.pop()
+            at = place // 2
+            is_open = at < len(self.tokens) and self.tokens[at].kind is not Kind.ONE
+            if is_open and place % 2 == 0 and (beyond := 2 * (at + 1)) not in reached:
+                reached.add(beyond)
+                waiting.append(beyond)
+        return reached
+
+    def _stepped(self, places: set[int], character: str) -> set[int]:
+        return {
+            step
+            for place in places
+            if place // 2 < len(self.tokens)
+            for step in _steps(self.tokens[place // 2], place, character)
+        }
+
+
+def _steps(token: Token, place: int, character: str) -> Iterator[int]:
+    """Yield the places that a token leads to from its own by taking a character."""
+    beyond = 2 * (place // 2 + 1)
+    if not token.takes(character):
+        return
+    if token.kind is Kind.ONE:
+        yield beyond
+    elif token.kind is Kind.FOLDERS:
+        yield place | 1
+        if character == "/":
+            yield beyond
+    else:
+        yield place
+
+
+def _is_no_slash(character: str) -> bool:
+    return character != "/"
+
+
+def _is_no_line_end(character: str) -> bool:
+    return character != "\n"  # as a dot in Go's expressions
+
+
+_MANY = Token(Kind.MANY, _is_no_slash)
+_ANY = Token(Kind.ONE, _is_no_slash)
+_ALL = Token(Kind.ALL, _is_no_line_end)
+_FOLDERS = Token(Kind.FOLDERS, _is_no_line_end)
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    at = 0
+    while at < len(text):
+        character = text[at]
+        if text.startswith("**", at):
+            at += 3 if text.startswith("**/", at) else 2
+            yield _FOLDERS if at < len(text) else _ALL
+            continue
+        if character == "[":
+            token, at = _class(text, at + 1)
+            yield token
+            continue
+        if character == "\\" and at + 1 < len(text):
+            at += 1
+            yield _literal(text[at])
+        elif character == "\\":
+            raise PatternError("nothing stands behind the last backslash")
+        else:
+            yield {"*": _MANY, "?": _ANY}.get(character) or _literal(character)
+        at += 1
+
+
+def _literal(wanted: str) -> Token:
+    return Token(Kind.ONE, lambda character: character == wanted)
+
+
+def _class(text: str, at: int) -> tuple[Token, int]:
+    """Return what stands between brackets, and where the pattern goes on."""
+    negated = text.startswith("^", at)
+    at += negated
+    ranges: list[tuple[str, str]] = []
+    while not (ranges and text.startswith("]", at)):
+        first, at = _member(text, at)
+        last = first
+        if text.startswith("-", at):
+            last, at = _member(text, at + 1)
+        if first > last:
+            raise PatternError("a range in brackets ends before it begins")
+        ranges.append((first, last))
+
+    def takes(character: str) -> bool:
+        return any(first <= character <= last for first, last in ranges) != negated
+
+    return Token(Kind.ONE, takes), at + 1
+
+
+def _member(text: str, at: int) -> tuple[str, int]:
+    """Return a character of a class, and where it goes on (Go's path/filepath, getEsc)."""
+    at += text.startswith("\\", at)
+    if at >= len(text) or (text[at] in "-]" and text[at - 1] != "\\"):
+        raise PatternError("its brackets are not closed, or are empty")
+    return text[at], at + 1

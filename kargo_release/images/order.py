@@ -1,0 +1,60 @@
+"""In which order images are built: one that is another's base comes before it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
+
+from kargo_release.errors import InvalidError
+
+Result = TypeVar("Result")
+
+
+def sorted_by_base(bases: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the apps, each behind the apps that it is based on.
+
+    Args:
+        bases: For each app those that its Dockerfile names.
+
+    Raises:
+        InvalidError: Some are based on each other in a circle.
+    """
+    try:
+        return list(TopologicalSorter(bases).static_order())
+    except CycleError as error:
+        circle = " → ".join(reversed(error.args[1]))
+        raise InvalidError(
+            f"images are based on each other in a circle: {circle}",
+            "Let one of them begin with an image that is none of them.",
+        ) from None
+
+
+def side_by_side(
+    bases: Mapping[str, Sequence[str]], jobs: int, work: Callable[[str], Result]
+) -> dict[str, Result]:
+    """Return what ``work`` returns for each app, begun as soon as its bases are done.
+
+    An interrupt cancels what has not begun, and waits for what has.
+
+    Args:
+        bases: For each app those that must be done before; all are apps of this mapping.
+        jobs: How many are worked on at once.
+        work: Must not raise what only one app is to suffer from.
+    """
+    waiting = TopologicalSorter(bases)
+    waiting.prepare()
+    done: dict[str, Result] = {}
+    running: dict[Future[Result], str] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            while waiting.is_active():
+                running.update((pool.submit(work, app), app) for app in waiting.get_ready())
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    app = running.pop(future)
+                    done[app] = future.result()
+                    waiting.done(app)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return done
