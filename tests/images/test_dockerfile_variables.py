@@ -1,0 +1,71 @@
+"""Variables in a Dockerfile, as "Environment replacement" of its reference tells them."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kargo_release.images.dockerfile_variables import LENGTH_LIMIT, TooMuchError, expand
+
+VALUES = {"A": "one", "EMPTY": "", "B_2": "two"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expanded"),
+    [
+        ("plain", "plain"),
+        ("$A", "one"),
+        ("${A}x$B_2", "onextwo"),
+        ("$A_x", ""),
+        ("${A:-no}", "one"),
+        ("${EMPTY:-yes}", "yes"),
+        ("${EMPTY-no}", ""),
+        ("${NONE-yes}", "yes"),
+        ("${NONE:-$A ${NONE:-${B_2}}}", "one two"),
+        ("${A:+yes}", "yes"),
+        ("${EMPTY:+no}", ""),
+        ("${EMPTY+yes}", "yes"),
+        ("${A:?must}", "one"),
+        (r"\$A", "$A"),
+        ("'$A'", "$A"),
+        ('"$A b"', "one b"),
+        ('a"b\'c"d', "ab'cd"),
+        ("$", "$"),
+        ("$-", "$-"),
+        ("a\\", "a"),
+        ("'open", "open"),
+        ("${A", "one"),
+    ],
+)
+def test_replaces(text: str, expanded: str) -> None:
+    assert expand(text, VALUES).text == expanded
+
+
+def test_the_other_escape_character_leaves_backslashes() -> None:
+    assert expand(r"c:\$A`$A", VALUES, "`").text == r"c:\one$A"
+
+
+def test_names_what_has_no_value() -> None:
+    assert expand("$A$NONE${OTHER:-x}", VALUES).unset == {"NONE"}
+    assert expand("${A:-$NONE}", VALUES).unset == frozenset()
+
+
+@pytest.mark.parametrize("text", ["${A%.*}", "${A#a}", "${A/a/b}", "${!A}", "${A:0:1}"])
+def test_says_what_it_does_not_work_out(text: str) -> None:
+    assert not expand(text, VALUES).is_sure
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * (LENGTH_LIMIT + 1), "$A" * LENGTH_LIMIT, "${N:-" * 5000, '"${N:-' * 5000]
+)
+def test_ends_what_grows_or_nests_beyond_measure(text: str) -> None:
+    with pytest.raises(TooMuchError):
+        expand(text, VALUES)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="$ {}:-+?'\"\\A`%_1", max_size=60))
+def test_any_text_ends(text: str) -> None:
+    try:
+        assert len(expand(text, VALUES).text) <= LENGTH_LIMIT
+    except TooMuchError:
+        assert text.count("{") + text.count('"') > 10

@@ -1,0 +1,82 @@
+"""The commands in a RUN, as far as rules have to know them."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kargo_release.images.shell import DEPTH_LIMIT, Command, exec_commands, script_commands
+
+
+def told(script: str, **values: str) -> list[str]:
+    return [" ".join((each.program, *each.arguments)) for each in script_commands(script, values)]
+
+
+@pytest.mark.parametrize(
+    ("script", "commands"),
+    [
+        ("a b && c || d; e | f & g", ["a b", "c", "d", "e", "f", "g"]),
+        ("a\nb\n", ["a", "b"]),
+        ("(cd x && make)", ["cd x", "make"]),
+        ("{ a; }; if b; then c; else d; fi", ["a", "b", "c", "d"]),
+        ("for x in 1 2; do a $x; done", ["for x in 1 2", "a $x"]),
+        ("! a", ["a"]),
+        ("X=1 Y='2 3' a b", ["a b"]),
+        ("sudo -E env -i A=1 /usr/bin/a b", ["a b"]),
+        ("a 'b c' \"d\"'e' f\\ g", ["a b c de f g"]),
+        ("a > /x 2>&1 < y b >> z", ["a b"]),
+        ("a &> x; b", ["a", "b"]),
+        ("a # not && this\nb", ["a", "b"]),
+        ("a b#c", ["a b#c"]),
+        ("a ';' \"&&\" b", ["a ; && b"]),
+        ("bash -c 'a && b' && c", ["a", "b", "c"]),
+        ("sh -exc 'a' x", ["a"]),
+        ("bash -o pipefail -c 'a | b'", ["a", "b"]),
+        ("bash x.sh -v", ["bash x.sh -v"]),
+        ('a $(b "c" || d) e', ["a $_ e", "b c", "d"]),
+        ('x="$(a)" b', ["b", "a"]),
+        ("a $((1 + 2))", ["a $_", "1 + 2"]),
+        ("", []),
+        ("&& ;", []),
+    ],
+)
+def test_splits_a_script_into_commands(script: str, commands: list[str]) -> None:
+    assert told(script) == commands
+
+
+def test_follows_variables_of_the_script_and_of_the_file() -> None:
+    assert told("deps='gcc make'; apt-get install $deps ${more} '$deps'", more="g++") == [
+        "apt-get install gcc make g++ $deps"
+    ]
+
+
+def test_reads_the_json_form() -> None:
+    assert exec_commands(("/bin/sh", "-c", "a; b")) == [Command("a", ()), Command("b", ())]
+    assert exec_commands(("/usr/bin/apt-get", "a b")) == [Command("apt-get", ("a b",))]
+    assert exec_commands(()) == []
+
+
+def test_looks_no_deeper_than_it_says() -> None:
+    nested = "deep"
+    for _ in range(DEPTH_LIMIT + 2):
+        nested = f"$({nested})"
+    assert told(nested)[-1] == "$_"
+    assert len(told(nested)) == DEPTH_LIMIT + 1
+
+
+HOSTILE = (
+    *("$(" * 100_000, "'" * 200_000, '"\\"' * 100_000, "a=b " * 100_000, "(" * 200_000),
+    *("A='" + "x " * 100_000 + "'; " + "$A;" * 100_000, "sh -c " * 80_000, "\\" * 400_001),
+    *("a <" * 100_000, "`" * 200_000, "#" * 200_000, "$(a)" * 100_000),
+)
+
+
+@pytest.mark.parametrize("script", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_scripts_end(script: str) -> None:
+    assert len(script_commands(script, {})) <= 200_000
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="ab $(){}'\"\\;|&<>#\n=`", max_size=60))
+def test_any_script_is_read(script: str) -> None:
+    for command in script_commands(script, {"a": "b b"}):
+        assert isinstance(command.program, str)
