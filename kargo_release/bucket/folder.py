@@ -6,11 +6,11 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from kargo_release.bucket.keys import checked_key, is_key
+from kargo_release.bucket.moments import moment
 from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored, Trial
 from kargo_release.errors import FailedError, InvalidError
 
@@ -29,7 +29,6 @@ _REMEDIES = {
 }
 # Opening a FIFO to read would wait for ever; Windows takes what it reads for text.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_LATEST = 253402300799  # seconds since 1970: the last of the year 9999
 # What file systems answer that know no hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -201,12 +200,7 @@ def _listed(folder: Path) -> Iterator[Listed]:
         except FileNotFoundError:  # it went meanwhile, or is a link to nothing
             continue
         if stat.S_ISREG(state.st_mode):
-            yield Listed(name, state.st_size, None, _time(state.st_mtime))
-
-
-def _time(seconds: float) -> datetime:
-    # File systems hold times that calendars do not.
-    return datetime.fromtimestamp(min(max(seconds, 0), _LATEST), UTC)
+            yield Listed(name, state.st_size, None, moment(state.st_mtime))
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """A bucket on S3, or on a store that speaks its protocol, with a prefix for all keys."""
 
-import random
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,26 +8,12 @@ from typing import TYPE_CHECKING, Any
 from kargo_release.bucket.keys import checked_key
 from kargo_release.bucket.s3_access import Access
 from kargo_release.bucket.s3_address import bucket_and_prefix
-from kargo_release.bucket.s3_errors import broken_off, code_of, condition_failed, explained, not_s3
+from kargo_release.bucket.s3_errors import broken_off, code_of, explained, not_s3, unconditional
 from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored, Trial
-from kargo_release.errors import InvalidError, RefusedError
+from kargo_release.errors import InvalidError
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
     from mypy_boto3_s3.client import S3Client
-
-_PROBE = ".kargo-release-probe"
-_PROBE_BODY = (
-    b"Kargo Release writes this object to learn whether the store refuses to overwrite it,\n"
-    b"which keeps two releases from overwriting each other. Leave it: it saves a request.\n"
-)
-_NO_ETAG = '"00000000000000000000000000000000"'
-_CONFLICT_PAUSES = (0.1, 0.3, 1.0)  # seconds, each drawn between half of it and the whole
-
-_IGNORED = (
-    "the store ignores conditional writes, so two releases could overwrite each other",
-    "If only one release runs at a time, set `s3.single_writer: true`.",
-)
 
 
 class S3Store:
@@ -178,6 +162,14 @@ class S3Store:
                 self._prove()
                 self._proved = True
 
+    def _prove(self) -> None:
+        from kargo_release.bucket.s3_trial import prove
+
+        with self._told(self._prefix) as s3:
+            conditions = prove(s3, self._bucket, self._prefix)
+        if conditions != "honoured":
+            raise unconditional(self.address, conditions)
+
     def trial(self) -> Trial:
         """Return how the bucket takes conditional writes; what that makes is removed again.
 
@@ -187,25 +179,8 @@ class S3Store:
         """
         from kargo_release.bucket.s3_trial import try_writing
 
-        probe = self._prefix + _PROBE
-        with self._told(probe) as s3:
-            return try_writing(s3, self._bucket, probe, _PROBE_BODY)
-
-    def _prove(self) -> None:
-        # The first is lost at once when an earlier run has left the probe; else it must be now.
-        created = self._probe({"IfNoneMatch": "*"}) and self._probe({"IfNoneMatch": "*"})
-        if created or self._probe({"IfMatch": _NO_ETAG}):
-            message, remedy = _IGNORED
-            raise RefusedError(f"{self._place(self._prefix)}: {message}", remedy)
-
-    def _probe(self, condition: Mapping[str, str]) -> bool:
-        try:
-            self._put(
-                self._prefix + _PROBE, _PROBE_BODY, {**condition, "ContentType": "text/plain"}
-            )
-        except LostRaceError:
-            return False
-        return True
+        with self._told(self._prefix) as s3:
+            return try_writing(s3, self._bucket, self._prefix)
 
     def _condition(self, if_match: str | None) -> dict[str, Any]:
         if self._single_writer:
@@ -213,19 +188,13 @@ class S3Store:
         return {"IfNoneMatch": "*"} if if_match is None else {"IfMatch": if_match}
 
     def _put(self, full: str, data: bytes, options: Mapping[str, Any]) -> Stored:
+        from kargo_release.bucket.s3_put import put
+
         with self._told(full) as s3:
-            for pause in (*_CONFLICT_PAUSES, 0):
-                try:
-                    answer = s3.put_object(Bucket=self._bucket, Key=full, Body=data, **options)
-                except s3.exceptions.ClientError as error:
-                    if not _conflict(error):
-                        if condition_failed(error, options):
-                            raise LostRaceError(self._place(full)) from error
-                        raise
-                    time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
-                else:
-                    return self._stored(full, answer)
-        raise LostRaceError(self._place(full))
+            is_written, answer = put(s3, self._bucket, full, data, options)
+        if not is_written:
+            raise LostRaceError(self._place(full))
+        return self._stored(full, answer)
 
     def _stored(self, full: str, answer: Mapping[str, Any]) -> Stored:
         etag = answer.get("ETag")
@@ -259,7 +228,3 @@ class S3Store:
 
     def _place(self, full: str) -> str:
         return f"s3://{self._bucket}/{full}"
-
-
-def _conflict(error: "ClientError") -> bool:
-    return code_of(error) in {"ConditionalRequestConflict", "OperationAborted", "409"}

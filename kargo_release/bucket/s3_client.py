@@ -7,13 +7,16 @@ give nothing here. It is heavy all the same: import this module at first use.
 import os
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import datetime
 from hashlib import md5
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
+from botocore.utils import parse_timestamp
 
+from kargo_release.bucket.moments import in_utc
 from kargo_release.bucket.s3_access import Access
 from kargo_release.bucket.s3_endpoint import authorities, check_endpoint
 from kargo_release.bucket.s3_errors import explained
@@ -82,11 +85,20 @@ def _client(access: Access, connections: int) -> Any:
 def _session(access: Access) -> Session:
     if access.keys:
         # These stand alone: the profile that AWS_PROFILE names need not even exist.
-        return Session(session_vars={"profile": (None, None, None, None)})
-    session = Session(profile=access.profile)
-    if access.credentials_file:
-        session.set_config_variable("credentials_file", access.credentials_file)
+        session = Session(session_vars={"profile": (None, None, None, None)})
+    else:
+        session = Session(profile=access.profile)
+        if access.credentials_file:
+            session.set_config_variable("credentials_file", access.credentials_file)
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
     return session
+
+
+def _time(told: str) -> datetime:
+    try:
+        return in_utc(parse_timestamp(told))
+    except RuntimeError:  # for a number beyond all calendars
+        raise ValueError(told) from None
 
 
 def _keys(access: Access) -> dict[str, Any]:

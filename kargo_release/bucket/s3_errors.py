@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kargo_release.bucket.s3_access import Names
+from kargo_release.bucket.store import Conditions
 from kargo_release.errors import FailedError, KargoError, RefusedError, UsageError, excerpt
 
 if TYPE_CHECKING:
@@ -27,10 +28,13 @@ _DENIED = (
     ),
 )
 _EXPIRED = ("the credentials have expired", "Get new ones (or sign in again), then run it again.")
-_UNCONDITIONAL = (
-    "the store does not know conditional writes, so two releases could overwrite each other",
-    "If only one release runs at a time, set `s3.single_writer: true`.",
-)
+_LACKS = {
+    "ignored": "the store ignores conditional writes",
+    "unknown": "the store does not know conditional writes",
+}
+_UNSAFE = "so two releases could overwrite each other"
+_SINGLE = "If only one release runs at a time, set `s3.single_writer: true`."
+_UNCONDITIONAL = (f"{_LACKS['unknown']}, {_UNSAFE}", _SINGLE)
 _ELSEWHERE = (
     "the server wants the request to go elsewhere",
     "Correct {endpoint} (http or https?) or {region}.",
@@ -140,6 +144,16 @@ def condition_failed(error: "ClientError", condition: Mapping[str, Any]) -> bool
     # S3 answers 404 to If-Match when there is no such object.
     gone = "IfMatch" in condition and code_of(error) in {"NoSuchKey", "404"}
     return gone or status_of(error) == 412  # noqa: PLR2004 - Precondition Failed, RFC 9110
+
+
+def lacks(place: str, conditions: Conditions) -> str:
+    """Return in words that a store does not honour conditions; empty for one that does."""
+    return f"{place}: {_LACKS[conditions]}" if conditions in _LACKS else ""
+
+
+def unconditional(place: str, conditions: Conditions) -> RefusedError:
+    """Return the error for a store that lacks conditions, and no single writer was promised."""
+    return RefusedError(f"{lacks(place, conditions)}, {_UNSAFE}", _SINGLE)
 
 
 def not_s3(place: str, told: str = "the answer is none of S3's") -> FailedError:

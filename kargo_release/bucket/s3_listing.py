@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kargo_release.bucket.keys import is_key
+from kargo_release.bucket.moments import EPOCH
 from kargo_release.bucket.s3_errors import not_s3
 from kargo_release.bucket.store import Listed
 
@@ -43,8 +44,7 @@ def _objects(answer: Mapping[str, Any], prefix: str) -> Iterator[Listed]:
         if key.startswith(prefix) and is_key(name):
             # Some stores leave out the quotes, which are part of every etag elsewhere.
             etag = f'"{each.get("ETag", "").strip(chr(34))}"'
-            time = {"modified": each["LastModified"]} if "LastModified" in each else {}
-            yield Listed(name, each.get("Size", 0), etag, **time)
+            yield Listed(name, each.get("Size", 0), etag, each.get("LastModified", EPOCH))
 
 
 def _continuation(answer: Mapping[str, Any], place: str) -> dict[str, Any]:

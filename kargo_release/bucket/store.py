@@ -2,10 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, Protocol
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from kargo_release.bucket.moments import EPOCH
+
+Conditions = Literal["honoured", "half", "ignored", "unknown"]
+"""How a store takes conditional writes; ``unknown`` ones it refuses.
+
+``half``: it refuses to replace what has changed; whether it keeps what is there (If-None-Match)
+could not be tried, for nothing was there.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Listed:
     key: str
     size: int
     etag: str | None
-    modified: datetime = field(default=_EPOCH, compare=False)
+    modified: datetime = field(default=EPOCH, compare=False)
 
 
 @dataclass(frozen=True)
@@ -47,12 +54,11 @@ class Protection:
 class Trial:
     """How a store takes writes, tried out.
 
-    ``conditions`` are unknown to a store that refuses every write with one. ``left`` names what
-    stays of the trial, for it could not be removed; empty for nothing. ``server_time`` is the
-    store's clock, None where it tells none.
+    ``left`` names what stays of the trial, for it could not be removed; empty for nothing.
+    ``server_time`` is the store's clock, in UTC; None where it tells none.
     """
 
-    conditions: Literal["honoured", "ignored", "unknown"]
+    conditions: Conditions
     left: str = ""
     server_time: datetime | None = None
 

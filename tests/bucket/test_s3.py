@@ -3,6 +3,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from forwarding import Answer as ForwardedAnswer
+from forwarding import Forward, forwarding
+from forwarding import Request as ForwardedRequest
 from servers_s3 import Answer, Request, faulty, free_port, s3_error
 
 from bucket.conftest import OpenStore, keys_in
@@ -105,6 +108,20 @@ def test_proves_conditions_and_leaves_the_probe(
     assert keys_in(s3_endpoint, bucket) == ["helm/.kargo-release-probe"]
 
 
+def test_asks_three_times_when_the_probe_is_not_there(
+    open_store: OpenStore, s3_endpoint: str, bucket: str
+) -> None:
+    methods: list[str] = []
+
+    def keep(request: ForwardedRequest, forward: Forward) -> ForwardedAnswer:
+        methods.append(request.method)
+        return forward()
+
+    with forwarding(s3_endpoint.removeprefix("http://"), keep) as proxy:
+        open_store(f"http://{proxy.host}", bucket).check_writable()
+    assert methods == ["PUT"] * 3
+
+
 def test_asks_no_more_than_twice_when_the_probe_is_there(open_store: OpenStore) -> None:
     with faulty(lambda _: s3_error(412, "PreconditionFailed")) as server:
         store = open_store(server.endpoint)
@@ -167,8 +184,17 @@ def test_sends_no_checksum_that_a_foreign_store_may_refuse(open_store: OpenStore
     assert request.path == "/backup/helm/k"
 
 
+def test_names_the_place_and_not_the_probe_when_it_cannot_try(open_store: OpenStore) -> None:
+    with pytest.raises(FailedError, match=r"^s3://backup/helm/: cannot connect to"):
+        open_store(f"http://127.0.0.1:{free_port()}").check_writable()
+
+
 def test_refuses_a_store_without_conditions(open_store: OpenStore) -> None:
     with faulty(lambda _: s3_error(501, "NotImplemented")) as server:
+        with pytest.raises(RefusedError, match="s3://backup/helm/: the store does not know condi"):
+            open_store(server.endpoint).check_writable()
+        assert len(server.requests) == 1
+        server.requests.clear()
         store = open_store(server.endpoint)
         with pytest.raises(RefusedError, match="does not know conditional writes") as caught:
             store.put("k", b"1", if_match="etag", content_type=TEXT)

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from pathlib import Path
 
@@ -6,6 +7,7 @@ from servers_s3 import Answer, Request, faulty, rclone, s3_error
 
 from bucket.conftest import OpenStore, s3_client
 from kargo_release.bucket import s3_listing
+from kargo_release.bucket.moments import EPOCH
 from kargo_release.bucket.store import Listed
 from kargo_release.errors import FailedError, RefusedError
 
@@ -75,6 +77,40 @@ def test_leaves_out_what_a_careless_server_adds(open_store: OpenStore) -> None:
     with faulty(lambda _: answer) as server:
         found = [each.key for each in open_store(server.endpoint).list()]
     assert found == ["a.tgz", "\ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("told", "modified"),
+    [
+        ("2026-11-21T09:00:00.000+01:00", datetime(2026, 11, 21, 8, tzinfo=UTC)),
+        ("2026-11-21T08:00:00", datetime(2026, 11, 21, 8, tzinfo=UTC)),
+        ("9999-12-31T23:59:59-09:00", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("0500-01-01T00:00:00Z", EPOCH),
+        ("0001-01-01T00:00:00+09:00", EPOCH),
+        ("", EPOCH),
+    ],
+)
+def test_tells_when_an_object_was_stored_in_years_that_every_program_reads(
+    open_store: OpenStore, told: str, modified: datetime
+) -> None:
+    time = f"<LastModified>{told}</LastModified>" if told else ""
+    object_ = f"<Contents><Key>helm/a</Key><Size>1</Size>{time}</Contents>"
+    with faulty(lambda _: listing("", more=object_)) as server:
+        (found,) = open_store(server.endpoint).list()
+    assert found.modified == modified
+    assert found.modified.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    "told", ["yesterday", "1e300", "nan", "-1e99", "99999999999999999999", " "]
+)
+def test_tells_a_time_that_is_none(open_store: OpenStore, told: str) -> None:
+    object_ = f"<Contents><Key>helm/a</Key><LastModified>{told}</LastModified></Contents>"
+    with (
+        faulty(lambda _: listing("", more=object_)) as server,
+        pytest.raises(FailedError, match="none of S3's"),
+    ):
+        list(open_store(server.endpoint).list())
 
 
 @pytest.mark.parametrize(

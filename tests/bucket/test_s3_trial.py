@@ -10,10 +10,13 @@ from forwarding import Answer, Between, Broken, End, Forward, Proxy, Request, fo
 from servers_s3 import faulty, s3_error
 
 from bucket.conftest import OpenStore, keys_in, s3_client
+from kargo_release.bucket.moments import EPOCH
 from kargo_release.bucket.store import Trial
-from kargo_release.errors import FailedError, RefusedError
+from kargo_release.errors import RefusedError
 
 PROBE = "helm/.kargo-release-probe"
+IN_1994 = datetime(1994, 11, 15, 8, 12, 31, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 CONDITIONS = ("If-Match", "If-None-Match")
 
 
@@ -45,7 +48,7 @@ def unconditional(request: Request, upstream: str) -> Answer:
     return Answer(answer.status, told, answer.read())
 
 
-def test_finds_conditions_honoured_and_writes_nothing(
+def test_finds_one_condition_honoured_and_writes_nothing(
     open_store: OpenStore, proxy: Proxy, s3_endpoint: str, bucket: str
 ) -> None:
     seen: list[tuple[str, int]] = []
@@ -58,7 +61,7 @@ def test_finds_conditions_honoured_and_writes_nothing(
     proxy.between = keep
     trial = open_store(f"http://{proxy.host}", bucket).trial()
 
-    assert (trial.conditions, trial.left) == ("honoured", "")
+    assert (trial.conditions, trial.left) == ("half", "")
     assert [method for method, _ in seen] == ["HEAD", "PUT"]
     assert seen[1][1] >= 400
     assert keys_in(s3_endpoint, bucket) == []
@@ -165,24 +168,20 @@ def test_tells_that_nobody_lets_us_write(open_store: OpenStore, proxy: Proxy, bu
     assert "s3:PutObject" in told.value.remedy
 
 
-def test_removes_what_was_written_before_it_was_told_no(
-    open_store: OpenStore, proxy: Proxy, s3_endpoint: str, bucket: str
+def test_agrees_with_a_release_about_a_store_that_ignores_one_condition(
+    open_store: OpenStore, proxy: Proxy, bucket: str
 ) -> None:
-    puts: list[Request] = []
-
     def between(request: Request, forward: Forward) -> Answer:
-        if request.method != "PUT":
-            return forward()
-        puts.append(request)
-        if len(puts) == 1:
-            return unconditional(request, proxy.upstream)
-        return Answer(400, (("Content-Length", "0"),))
+        is_ignored = any(name == "If-None-Match" for name, _ in request.headers)
+        return unconditional(request, proxy.upstream) if is_ignored else forward()
 
     proxy.between = between
-    with pytest.raises(FailedError, match="S3 answered 400"):
-        open_store(f"http://{proxy.host}", bucket).trial()
+    store = open_store(f"http://{proxy.host}", bucket)
 
-    assert keys_in(s3_endpoint, bucket) == []
+    assert store.trial().conditions == "half"  # nothing is there on which the other could show
+    with pytest.raises(RefusedError, match="the store ignores conditional writes"):
+        store.check_writable()
+    assert store.trial().conditions == "ignored"
 
 
 def refusing_writes(refusal: bytes) -> Between:
@@ -200,11 +199,14 @@ def test_reads_the_time_of_the_server(
     assert abs(datetime.now(UTC) - told) < timedelta(minutes=5)
 
     for date, time in (
-        (b"Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n", datetime(1994, 11, 15, 8, 12, 31, tzinfo=UTC)),
+        (b"Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n", IN_1994),
         (b"Date: yesterday\r\n", None),
+        (b"Date: Fri, 31 Dec 9999 23:59:59 -0900\r\n", LATEST),
+        (b"Date: Sat, 1 Jan 0500 00:00:00 GMT\r\n", EPOCH),
+        (b"Date: Tue, 15 Nov 1994 09:12:31 +0100\r\n", IN_1994),
         (b"", None),
     ):
         refusal = b"HTTP/1.1 412 No\r\n" + date + b"Content-Length: 0\r\nConnection: close\r\n\r\n"
         proxy.between = refusing_writes(refusal)
         trial = open_store(f"http://{proxy.host}", bucket).trial()
-        assert trial == Trial("honoured", "", time)
+        assert trial == Trial("half", "", time)

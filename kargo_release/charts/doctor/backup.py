@@ -8,6 +8,7 @@ from itertools import islice
 
 from kargo_release.bucket.folder import FolderStore
 from kargo_release.bucket.s3 import S3Store
+from kargo_release.bucket.s3_errors import lacks, unconditional
 from kargo_release.bucket.store import ObjectStore, Protection, Trial
 from kargo_release.charts import index
 from kargo_release.charts.desired import counted
@@ -22,7 +23,7 @@ from kargo_release.charts.doctor.check import (
     warning,
 )
 from kargo_release.charts.project import Project
-from kargo_release.errors import KargoError, RefusedError
+from kargo_release.errors import KargoError
 
 NAMES = (
     "backup",
@@ -110,23 +111,19 @@ def _written(store: ObjectStore, protection: Protection, *, is_single: bool) -> 
 
 
 def _writing(store: ObjectStore, trial: Trial, *, is_single: bool) -> Check:
-    if trial.conditions == "honoured":
-        return _honoured(store, is_single=is_single)
-    how = "ignores" if trial.conditions == "ignored" else "does not know"
-    told = f"{store.address}: the store {how} conditional writes"
+    lack = lacks(store.address, trial.conditions)
+    if not lack:
+        return _honoured(store, trial, is_single=is_single)
     if is_single:
         return warning(
             _WRITE,
-            f"{told}, and s3.single_writer promises that one release runs at a time",
+            f"{lack}, and s3.single_writer promises that one release runs at a time",
             "Let CI keep that promise: one release at a time.",
         )
-    raise RefusedError(
-        f"{told}, so two releases could overwrite each other",
-        "If only one release runs at a time, set `s3.single_writer: true`.",
-    )
+    raise unconditional(store.address, trial.conditions)
 
 
-def _honoured(store: ObjectStore, *, is_single: bool) -> Check:
+def _honoured(store: ObjectStore, trial: Trial, *, is_single: bool) -> Check:
     if isinstance(store, FolderStore):
         return ok(_WRITE, "the folder can be written to; a lock keeps two releases apart")
     if is_single:
@@ -135,7 +132,10 @@ def _honoured(store: ObjectStore, *, is_single: bool) -> Check:
             "the store honours conditional writes, which s3.single_writer does without",
             "Take out `s3.single_writer`: two releases at once are then kept apart.",
         )
-    return ok(_WRITE, "it takes writes, and refuses one whose condition does not hold")
+    told = "it takes writes, and refuses one whose condition does not hold"
+    if trial.conditions == "half":
+        told += "; the first release tries the other condition"
+    return ok(_WRITE, told)
 
 
 def _with_what_stays(check: Check, left: str) -> Check:
@@ -165,7 +165,7 @@ def _clock(store: ObjectStore, server_time: datetime | None) -> Check:
         return not_needed(_CLOCK, "a folder has no clock of its own")
     if server_time is None:
         return unknown(_CLOCK, "the store does not tell its time")
-    seconds = (datetime.now(UTC) - server_time.astimezone(UTC)).total_seconds()
+    seconds = (datetime.now(UTC) - server_time).total_seconds()
     if abs(seconds) <= _SKEW:
         return ok(_CLOCK, f"this machine's clock and the store's differ by {abs(seconds):.0f} s")
     how = "ahead of" if seconds > 0 else "behind"

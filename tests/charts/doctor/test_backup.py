@@ -55,6 +55,9 @@ def test_finds_nothing_wrong(platform: Sandbox) -> None:
     assert found[BACKUP].message == f"s3://{platform.bucket}/helm/ answers; keys from env"
     assert found[LIST].message == "it can be listed, and is empty"
     assert found[INDEX].message == "there is no index.yaml yet: the first release makes it"
+    assert found[WRITE].message.endswith(
+        "does not hold; the first release tries the other condition"
+    )
     assert found[HISTORY].message.startswith("versioning is off")
 
 
@@ -67,6 +70,7 @@ def test_finds_nothing_wrong_after_a_release(platform: Sandbox) -> None:
     assert {each.state for each in found.values()} == {"ok"}
     assert found[LIST].message == "it can be listed"
     assert found[INDEX].message == "index.yaml can be read: 2 versions of 1 chart"
+    assert found[WRITE].message == "it takes writes, and refuses one whose condition does not hold"
 
 
 def test_warns_where_there_is_no_backup(platform: Sandbox) -> None:
@@ -329,6 +333,7 @@ def test_says_that_a_store_does_not_tell(platform: Sandbox, proxy: Proxy) -> Non
     [
         (b"Tue, 15 Nov 1994 08:12:31 GMT", "warning", "s ahead of the store's"),
         (b"Fri, 15 Nov 2999 08:12:31 GMT", "warning", "s behind the store's"),
+        (b"Fri, 31 Dec 9999 23:59:59 -0900", "warning", "s behind the store's"),
         (b"soon", "unknown", "does not tell its time"),
     ],
 )
