@@ -1,11 +1,12 @@
 """What invoke's command line lacks, for our tasks alone: `command` makes one.
 
 invoke 3.0 takes neither several names nor none, ends with 1 on bad usage, and has a core flag
-``--dry`` that our tasks would not heed. When this module is imported it therefore wraps four of
-invoke's methods: `ParseMachine.handle` and `ParseMachine.complete_flag` of parser/parser.py,
-`Program.parse_tasks` and `Program.print_task_help` of program.py. Subclasses would not do: the
-loader of ``tasks.py`` copies collections into invoke's own class, and the parser's state machine
-loses its states in a subclass. Each wrapper leaves everybody else's tasks to invoke.
+``--dry`` that our tasks would not heed. When this module is imported it therefore wraps five of
+invoke's methods: `Parser.parse_argv`, `ParseMachine.handle` and `ParseMachine.complete_flag` of
+parser/parser.py, `Program.parse_tasks` and `Program.print_task_help` of program.py. Subclasses
+would not do: the loader of ``tasks.py`` copies collections into invoke's own class, and the
+parser's state machine loses its states in a subclass. Each wrapper leaves everybody else's tasks to
+invoke.
 """
 
 import inspect
@@ -26,7 +27,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
-from invoke.parser.parser import ParseMachine
+from invoke.parser.parser import ParseMachine, Parser, ParseResult
 from invoke.program import Program
 from invoke.tasks import Task
 
@@ -67,6 +68,12 @@ class BadUsageError(ParseError):
     def __init__(self, context: ParserContext, message: str, remedy: str) -> None:
         super().__init__(message, context)
         self.error = UsageError(message, remedy)
+
+
+class _Value(str):
+    """What stands behind ``=``: the value of an option, even if it looks like one itself."""
+
+    __slots__ = ()
 
 
 class Names(Argument):
@@ -271,12 +278,36 @@ def _expect_option(machine: ParseMachine, word: str) -> None:
         raise BadUsageError(context, f"option {word} is given twice", "Give it once.")
 
 
+def _parse_argv(
+    invokes: Callable[..., ParseResult], parser: Parser, words: Sequence[str]
+) -> ParseResult:
+    """Parse a command line; where there are tasks of ours, ``--option=value`` is two words."""
+    ours = any(map(_names, parser.contexts.values()))
+    return invokes(parser, [*_split(words)] if ours else words)
+
+
+def _split(words: Sequence[str]) -> Iterator[str]:
+    rest = iter(words)
+    for word in rest:
+        flag, equals, value = word.partition("=")
+        if word.startswith("--") and equals and value != "--":  # which the parser would look for
+            yield from (flag, _Value(value))
+        else:
+            yield word
+        if word == "--":
+            yield from rest
+
+
 def _handle(invokes: Callable[..., None], machine: ParseMachine, word: str) -> None:
     """Take one word; for tasks of ours, words that are no options are names."""
     names = _names(machine.context)
     waiting = _waiting(machine)
     if names is None:
         _expect_known_task(machine, word)
+    elif waiting and isinstance(word, _Value):
+        _expect_value(machine.context, waiting, word)
+        machine.see_value(word)
+        return
     elif word.startswith("-"):
         _expect_option(machine, word)
         machine.complete_flag()
@@ -362,16 +393,17 @@ def _help_of(option: Argument) -> tuple[str, str]:
     return f"{flag}={option.names[0].upper()}{repeated}", option.help or ""
 
 
-def _wrap(owner: type, name: str, wrapper: Callable[..., None]) -> None:
+def _wrap(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
     invokes = getattr(owner, name)
 
     @wraps(invokes)
-    def wrapped(*args: Any) -> None:
-        wrapper(invokes, *args)
+    def wrapped(*args: Any) -> Any:
+        return wrapper(invokes, *args)
 
     setattr(owner, name, wrapped)
 
 
+_wrap(Parser, "parse_argv", _parse_argv)
 _wrap(ParseMachine, "handle", _handle)
 _wrap(ParseMachine, "complete_flag", _complete_flag)
 _wrap(Program, "parse_tasks", _parse_tasks)

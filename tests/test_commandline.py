@@ -109,6 +109,17 @@ def test_takes_names_after_a_double_dash(run: CommandLine) -> None:
     assert run("release-dev-toy", "bear", "--", "car").stdout == "names bear car\n"
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["-n", "- [build kano]", "--json", "--help", "-R", "-ab", "--a=b", "a=b", "x\ny", "a --"],
+)
+def test_takes_any_value_behind_an_equals_sign(run: CommandLine, value: str) -> None:
+    answer = run.answer("bear", f"--ref={value}", f"--platform={value}", "--jobs=3")
+
+    assert (answer["ref"], answer["platform"]) == (value, [value])
+    assert (answer["names"], answer["jobs"], answer["dry_run"]) == (["bear"], 3, False)
+
+
 def test_prints_only_text_without_json(run: CommandLine) -> None:
     done = run("list-toys")
 
