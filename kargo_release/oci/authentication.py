@@ -16,6 +16,7 @@ from kargo_release.oci.artifact import Blob
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.challenges import Challenge, challenges
 from kargo_release.oci.credentials import USERNAME, Login
+from kargo_release.oci.image_credentials import USER
 from kargo_release.oci.hosts import is_loopback, origin
 from kargo_release.oci.refusals import refusal, said_remedy, words
 
@@ -210,7 +211,7 @@ class Authentication:
         log_in = self._session.log_in
         if login is None:
             return f"Log in: {log_in}"
-        if login.source.startswith(USERNAME):  # which would hide any other
+        if login.source.startswith((USERNAME, USER)):  # which would hide any other
             return f"Correct {login.source}; without them, what `{log_in}` writes is used."
         return f"Log in: {log_in}; this one comes from {login.source}"
 

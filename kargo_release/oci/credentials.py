@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ class Login:
         return f"Basic {base64.b64encode(pair).decode()}"
 
 
+FindLogin = Callable[[str, str, Mapping[str, str]], Login | None]
+"""Looks a login up by host, path and environment, as `find_login` does."""
+
+
 def find_login(host: str, path: str, environ: Mapping[str, str]) -> Login | None:
     """Return the login for a registry, or None when there is none.
 
@@ -67,9 +71,14 @@ def find_login(host: str, path: str, environ: Mapping[str, str]) -> Login | None
     if login := _from_environment(environ):
         return login
     for file in _files(environ):
-        if login := _from_file(file, _keys(host, path), environ):
+        if login := login_in(file, host, path, environ):
             return login
     return None
+
+
+def login_in(file: Path, host: str, path: str, environ: Mapping[str, str]) -> Login | None:
+    """Return the login that one file holds or names a helper for; as `find_login`."""
+    return _from_file(file, _keys(host, path), environ)
 
 
 def _from_environment(environ: Mapping[str, str]) -> Login | None:
@@ -107,9 +116,14 @@ def _files(environ: Mapping[str, str]) -> Iterator[Path]:
         yield Path(named)
     elif helm := _helm_home(environ, home):
         yield helm / "registry" / "config.json"
+    yield from docker_files(environ)
+
+
+def docker_files(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield where Docker's configuration is, if it can be told."""
     if named := environ.get("DOCKER_CONFIG"):
         yield Path(named) / "config.json"
-    elif home:
+    elif home := _home(environ):
         yield home / ".docker" / "config.json"
 
 

@@ -15,7 +15,7 @@ from kargo_release.oci.access import Access
 from kargo_release.oci.artifact import Artifact, Manifest
 from kargo_release.oci.authentication import Authentication, Scope
 from kargo_release.oci.call import Answer
-from kargo_release.oci.credentials import find_login
+from kargo_release.oci.credentials import FindLogin, find_login
 from kargo_release.oci.hosts import api_host, is_loopback
 from kargo_release.oci.manifest import digest_of, read_manifest
 from kargo_release.oci.names import (
@@ -71,6 +71,7 @@ class Registry:
         url: ``oci://host[:port]/path``; the repositories are below the path.
         plain_http: Whether to speak plain HTTP; None means: only to this machine.
         environ: The environment, for credentials, proxies and authorities.
+        login: Looks up who we are: `find_login`, or for images another.
         jobs: How many connections are kept.
         limits: How long the registry is waited for.
 
@@ -84,6 +85,7 @@ class Registry:
         *,
         plain_http: bool | None,
         environ: Mapping[str, str],
+        login: FindLogin = find_login,
         jobs: int = 8,
         limits: TimeLimits | None = None,
     ) -> None:
@@ -96,9 +98,7 @@ class Registry:
         root = f"{'http' if plain_http else 'https'}://{api_host(host)}"
         limits = limits or TimeLimits()
         self._session = Session(host, root, jobs=jobs, environ=environ, limits=limits)
-        self._authentication = Authentication(
-            self._session, partial(find_login, host, path, environ)
-        )
+        self._authentication = Authentication(self._session, partial(login, host, path, environ))
 
     def reference(self, repository: str, tag: str) -> str:
         """Return how a person names the artifact: ``host/path/kano:1.4.0``."""
