@@ -7,10 +7,8 @@ from kargo_release.errors import InvalidError
 from kargo_release.images.dockerfile import Reference
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.image import Image
-from kargo_release.images.lint.recipe import Recipe, steps_of
-
-_HUB = "docker.io/"
-_OFFICIAL = "docker.io/library/"
+from kargo_release.images.image_names import apps_by_name, full_name
+from kargo_release.images.lint.recipe import OWN_BASES_LIMIT, Recipe, steps_of
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,7 @@ class Cookbook:
     def __init__(self, sources: Mapping[str, Source], registry: str | None) -> None:
         self._sources = sources
         self._recipes: dict[str, Recipe] = {}
-        self._apps = {
-            full_name(name): app
-            for app, source in sources.items()
-            for name in _names(source.image, registry)
-        }
+        self._apps = apps_by_name((each.image for each in sources.values()), registry)
 
     def recipe(self, app: str) -> Recipe:
         """Return the recipe of an image.
@@ -61,29 +55,9 @@ class Cookbook:
     def _parent(self, base: Reference | None, above: tuple[str, ...]) -> Recipe | None:
         """Return the recipe of a base that is an image of this repository, and can be read."""
         app = self._apps.get(full_name(base.name)) if base else None
-        if app is None or app in above:  # images that stand upon each other in a circle
+        if app is None or app in above or len(above) > OWN_BASES_LIMIT:  # a circle, or as good
             return None
         try:
             return self._recipe(app, above)
         except InvalidError:
             return None  # told where it stands: at the Dockerfile of that image
-
-
-def full_name(name: str) -> str:
-    """Return an image's name with its registry, as Docker completes it.
-
-    Source: distribution/reference ``normalize.go``.
-    """
-    host, slash, rest = name.partition("/")
-    if not slash:
-        return f"{_OFFICIAL}{name}"
-    if "." not in host and ":" not in host and host != "localhost":
-        return f"{_HUB}{name}"
-    if host in ("docker.io", "index.docker.io"):
-        return f"{_HUB}{rest}" if "/" in rest else f"{_OFFICIAL}{rest}"
-    return name
-
-
-def _names(image: Image, registry: str | None) -> list[str]:
-    names = [image.repository]
-    return [f"{registry.rstrip('/')}/{image.repository}", *names] if registry else names

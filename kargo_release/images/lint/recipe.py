@@ -20,7 +20,9 @@ from kargo_release.images.shell import Command, exec_commands, is_posix_shell, s
 VARIABLES_LIMIT = 500
 """How many variables a Dockerfile may set."""
 
-_OWN_BASES_LIMIT = 20  # how many images of the repository may stand upon each other
+OWN_BASES_LIMIT = 20
+"""How many images of the repository may stand upon each other; those below are like others."""
+
 _EXPANDED = ("USER", "EXPOSE", "ADD")
 
 
@@ -84,7 +86,7 @@ class Recipe:
     def root(self) -> "Recipe":
         """The recipe of the first image of this repository that this one is built upon."""
         recipe = self
-        for _ in range(_OWN_BASES_LIMIT):
+        for _ in range(OWN_BASES_LIMIT + 1):
             recipe = recipe.parent or recipe
         return recipe
 
