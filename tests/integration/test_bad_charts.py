@@ -459,7 +459,7 @@ def test_refuses_wrong_variables(clone: Sandbox) -> None:
     refused(
         clone,
         "release-chart kano",
-        message="`s3.single_writer` is 'perhaps'",
+        message="KARGO_RELEASE_S3__SINGLE_WRITER is 'perhaps'",
         remedy="It must be true or false.",
         environ={"KARGO_RELEASE_S3__SINGLE_WRITER": "perhaps"},
     )

@@ -88,4 +88,5 @@ def test_refuses_an_endpoint_beside_the_remote(remote: Sandbox) -> None:
     )
 
     assert ended.exit_code == 2
-    assert ended.tells("`s3.endpoint` stands beside backup rclone:platform_charts", "Remove it")
+    told = "KARGO_RELEASE_S3__ENDPOINT stands beside backup rclone:platform_charts"
+    assert ended.tells(told, "Remove it")
