@@ -16,8 +16,8 @@ from kargo_release.oci.artifact import Blob
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.challenges import Challenge, challenges
 from kargo_release.oci.credentials import USERNAME, Login
-from kargo_release.oci.image_credentials import USER
 from kargo_release.oci.hosts import is_loopback, origin
+from kargo_release.oci.image_credentials import USER
 from kargo_release.oci.refusals import refusal, said_remedy, words
 
 if TYPE_CHECKING:
