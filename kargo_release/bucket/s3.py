@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kargo_release.bucket.keys import checked_key
@@ -86,15 +86,14 @@ class S3Store:
             RefusedError: As ``head``, and when there is no such bucket.
             FailedError: As ``head``.
         """
+        from kargo_release.bucket.s3_get import get
+
         full = self._prefix + checked_key(key)
         with self._told(full) as s3:
-            try:
-                answer = s3.get_object(Bucket=self._bucket, Key=full)
-            except s3.exceptions.NoSuchKey:
-                return None
-            with closing(answer["Body"]) as body:
-                # Only a read that meets the end tells an answer that broke off before it.
-                data = body.read(limit + 1) + body.read(1)
+            found = get(s3, self._bucket, full, limit)
+        if found is None:
+            return None
+        data, answer = found
         if len(data) > limit:
             raise InvalidError(
                 f"{self._place(full)} is larger than {limit} bytes",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from servers import self_signed, serving
 from servers_s3 import Answer, Request, faulty, free_port, s3_error
+from talking import drip, talking
 
 from bucket.conftest import OpenStore
 from kargo_release.bucket import s3_session
@@ -224,6 +225,43 @@ def test_ends_an_answer_that_is_larger_than_any(
     assert len(server.requests) == 1
     assert caught.value.message.endswith("the answer has more than 1 MiB")
     assert "is an S3 server" in caught.value.remedy
+
+
+BODY = b'HTTP/1.1 200 OK\r\nETag: "e"\r\n'
+
+
+@pytest.mark.parametrize("act", [ACTS["get"], ACTS["put"], ACTS["list"]])  # HEAD has no body
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (BODY + b"Content-Length: 999\r\n\r\n", b" "),
+        (BODY + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (BODY.replace(b"200", b"500") + b"Content-Length: 999\r\n\r\n", b" "),
+    ],
+    ids=["length", "chunks", "error"],
+)
+def test_ends_an_answer_that_comes_byte_by_byte_for_ever(
+    open_store: OpenStore,
+    monkeypatch: pytest.MonkeyPatch,
+    start: bytes,
+    piece: bytes,
+    act: Callable[[S3Store], object],
+) -> None:
+    monkeypatch.setattr(s3_session, "LONGEST_ANSWER", 0.3)
+    with talking(drip(start, piece)) as host, pytest.raises(FailedError) as caught:
+        act(open_store(f"http://{host}"))
+    assert caught.value.message == f"{host} took over 0.3 s for an answer"
+    assert caught.value.remedy == "Check the network, then run it again."
+
+
+def test_asks_once_more_for_an_object_that_breaks_off(open_store: OpenStore) -> None:
+    short = Answer(200, b"123", {**THERE.headers, "Content-Length": "9", "Connection": "close"})
+    answers = iter([short, Answer(200, b"123456789", THERE.headers)])
+    with faulty(lambda _: next(answers)) as server:
+        found = open_store(server.endpoint).get("k", 100)
+    assert found is not None
+    assert found[0] == b"123456789"
+    assert len(server.requests) == 2
 
 
 def test_reads_an_object_that_is_larger_than_any_other_answer(

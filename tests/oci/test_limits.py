@@ -10,28 +10,16 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from talking import drip, talking
 
 from kargo_release.errors import FailedError
 from kargo_release.oci.registry import Registry
 
 from .conftest import QUICK, OpenRegistry, artifact
 from .faulty import Fault, FaultyServer
-from .talking import Talk, talking
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"
 CONTENT = b"0123456789abcdef" * (1 << 20)
-
-
-def drip(start: bytes, piece: bytes) -> Talk:
-    """Answer with bytes that come one after the other for ever, each well within its time."""
-
-    def talk(connection: socket.socket, ended: threading.Event) -> None:
-        connection.recv(65536)
-        connection.sendall(start)
-        while not ended.wait(0.02):
-            connection.sendall(piece)
-
-    return talk
 
 
 def opened(host: str, **limits: float) -> Registry:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from servers import DockerRegistry, certified, docker_registry
+from talking import talking
 
 from kargo_release.errors import FailedError, KargoError, RefusedError, UsageError
 from kargo_release.oci.registry import Registry
 
 from .conftest import QUICK, artifact
 from .faulty import FaultyServer
-from .talking import talking
 
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 

@@ -10,6 +10,18 @@ Talk = Callable[[socket.socket, threading.Event], None]
 """What is said on a connection; the event is set when the test ends."""
 
 
+def drip(start: bytes, piece: bytes) -> Talk:
+    """Answer with bytes that come one after the other for ever, each well within its time."""
+
+    def talk(connection: socket.socket, ended: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(start)
+        while not ended.wait(0.02):
+            connection.sendall(piece)
+
+    return talk
+
+
 @contextmanager
 def talking(talk: Talk) -> Iterator[str]:
     """Serve raw bytes: ``talk`` is called in a thread for each connection."""
