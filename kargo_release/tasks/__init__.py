@@ -2,9 +2,9 @@
 
 from invoke.collection import Collection
 
-from kargo_release.tasks import backup, charts, doctor
+from kargo_release.tasks import backup, charts, doctor, image_lint, image_listing
 
 namespace = Collection()
-for _module in (charts, backup, doctor):
+for _module in (charts, backup, doctor, image_lint, image_listing):
     for _task in Collection.from_module(_module).tasks.values():
         namespace.add_task(_task)

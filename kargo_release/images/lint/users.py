@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from kargo_release.findings import Rule, Severity
+from kargo_release.images.dockerfile import Reference
 from kargo_release.images.lint.recipe import Check, Recipe, Spot, Step
+from kargo_release.images.lint.slim_bases import official_name
 
 NO_USER = Rule(
     "KR001",
@@ -21,13 +23,17 @@ ROOT_USER = Rule(
 )
 
 _ROOT = "root"
+_UNLESS = ", unless its base sets one"
 # GoogleContainerTools/distroless README.md: tags that set the user nonroot.
 _UNPRIVILEGED_TAG = "nonroot"
 
 
 def _no_user(recipe: Recipe) -> Iterator[Spot]:
-    if last_user(recipe) is None and not _is_unprivileged_base(recipe.root):
-        yield Spot(recipe.target.start, f"{NO_USER.title}, unless its base sets one")
+    base = recipe.root.base
+    if last_user(recipe) is None and not (base and _is_unprivileged(base)):
+        # Docker's official images leave it to who builds upon them, and scratch has no user.
+        is_known = bool(official_name(base)) if base else recipe.root.line[0].base.is_sure
+        yield Spot(recipe.target.start, NO_USER.title + ("" if is_known else _UNLESS))
 
 
 def _root_user(recipe: Recipe) -> Iterator[Spot]:
@@ -64,9 +70,8 @@ def _is_user(step: Step) -> bool:
     return step.instruction.keyword == "USER"
 
 
-def _is_unprivileged_base(recipe: Recipe) -> bool:
-    base = recipe.base
-    return base is not None and _UNPRIVILEGED_TAG in base.tag.split("-")
+def _is_unprivileged(base: Reference) -> bool:
+    return _UNPRIVILEGED_TAG in base.tag.split("-")
 
 
 CHECKS = (Check(NO_USER, _no_user), Check(ROOT_USER, _root_user))

@@ -89,11 +89,11 @@ def test_ends_for_images_that_stand_upon_each_other() -> None:
 
 def test_says_who_is_root_and_what_to_do() -> None:
     [none] = ours(f"{NODE}RUN true")
+    [other] = ours("FROM ghcr.io/a/b:1\nRUN true")
     [root] = ours(f"{NODE}USER 0:0")
 
-    assert (
-        none.message == "no USER is set, so that the image runs as root, unless its base sets one"
-    )
+    assert none.message == "no USER is set, so that the image runs as root"
+    assert other.message == f"{none.message}, unless its base sets one"
     assert "write USER before CMD" in none.remedy
     assert root.message == "the last USER is 0:0"
     assert root.remedy.startswith("Write USER with the unprivileged user again")
