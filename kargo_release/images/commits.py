@@ -98,6 +98,8 @@ def _of_new_branch(repository: Repository, last: Commit) -> tuple[Message, ...]:
     if len(holding) > 1:
         return ()
     others = _branches(repository, f"--no-contains={last.sha}")
+    if not others and repository.is_shallow:
+        raise _cut_off("no other branch is in it")
     if not others:
         raise InvalidError(
             "the branch is new, and there is no other that tells which of its commits are",

@@ -197,6 +197,13 @@ def test_tells_that_the_history_is_cut_off_within_the_push(clone: Sandbox) -> No
     assert "cut off" in error.message
 
 
+def test_tells_that_a_new_branch_was_cut_off(clone: Sandbox) -> None:
+    error = refuse(InvalidError, cut(clone, 1), span=f"{ZEROS}..HEAD")
+
+    assert "cut off" in error.message
+    assert "fetch-depth: 0" in error.remedy
+
+
 def test_reads_a_push_that_a_shallow_clone_has_whole(clone: Sandbox) -> None:
     before = clone.git("rev-parse", "HEAD~1")
 
