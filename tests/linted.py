@@ -10,7 +10,7 @@ from kargo_release.images.image import Image
 from kargo_release.images.lint.cookbook import Cookbook, Source
 from kargo_release.images.lint.linting import findings_of, lint_sources
 
-REGISTRY = "docker.io/kalisio"
+PREFIX = "docker.io/kalisio/"
 GOOD = 'FROM debian:bookworm-slim\nUSER 1000\nCMD ["true"]\n'
 
 
@@ -43,7 +43,7 @@ def ours(
     """Return what our rules find in a Dockerfile; ``bases`` are other images of the repository."""
     sources = {"kano": source(text, image("kano", arguments, target))}
     sources |= {app: source(base, image(app)) for app, base in (bases or {}).items()}
-    return sorted(findings_of(Cookbook(sources, REGISTRY).recipe("kano")))
+    return sorted(findings_of(Cookbook(sources, PREFIX).recipe("kano")))
 
 
 def rules(
@@ -71,4 +71,4 @@ def ours_or_error(text: str) -> list[Finding] | InvalidError:
 
 def lint(text: str | bytes, app: str = "kano") -> list[Finding]:
     """Return what lint-image says of one Dockerfile, Hadolint's rules included."""
-    return lint_sources([app], {app: source(text, image(app))}, REGISTRY)
+    return lint_sources([app], {app: source(text, image(app))}, PREFIX)

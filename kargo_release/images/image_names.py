@@ -8,16 +8,15 @@ _HUB = "docker.io"
 _HUBS = (_HUB, "index.docker.io")
 
 
-def apps_by_name(images: Iterable[Image], registry: str | None) -> Mapping[str, str]:
+def apps_by_name(images: Iterable[Image], prefix: str) -> Mapping[str, str]:
     """Return the app behind each full name: that in the registry, and that without it.
 
     Args:
         images: Those of the repository.
-        registry: Where they are pushed to, as the setting ``image_registry`` names it.
+        prefix: What their names in a registry begin with, ``docker.io/kalisio/``; or empty.
     """
-    prefixes = ["", f"{registry.rstrip('/')}/"] if registry else [""]
     return {
-        full_name(prefix + image.repository): image.app for image in images for prefix in prefixes
+        full_name(begin + image.repository): image.app for image in images for begin in ("", prefix)
     }
 
 

@@ -1,7 +1,7 @@
 """The command that checks Dockerfiles."""
 
 import json
-import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,19 +25,17 @@ def lint_image(names: tuple[str, ...], sarif: str = "") -> Reply:
 
     Example: kargo-release lint-image mapserver --sarif lint.sarif
     """
-    from kargo_release import settings as settings_module
-    from kargo_release.git.repository import Repository
     from kargo_release.images.image import Image
     from kargo_release.images.image_file import read_images
     from kargo_release.images.lint.linting import lint_images
+    from kargo_release.images.project import Project
 
-    repository = Repository.open(Path.cwd())
-    settings = settings_module.load(repository.root, os.environ)
-    with repository.working_tree() as tree:
-        images = read_images(tree, settings.images)
+    project = Project.open(Path.cwd())
+    with project.repository.working_tree() as tree:
+        images = read_images(tree, project.settings.images)
         readable = [each for each in images.values() if isinstance(each, Image)]
         wanted = images.named(names) if names else readable
-        findings = lint_images(wanted, tree, readable, settings.image_registry)
+        findings = lint_images(wanted, tree, readable, project.prefix)
     if sarif:
         _write_sarif(Path(sarif), findings)
     return _reply(findings, len(wanted), {} if names else _errors(images))
@@ -48,8 +46,6 @@ def _errors(images: "Images") -> dict[str, KargoError]:
 
 
 def _reply(findings: "Sequence[Finding]", count: int, errors: dict[str, KargoError]) -> Reply:
-    import sys
-
     from kargo_release.console import Console, Painted
     from kargo_release.findings import has_errors
     from kargo_release.findings_text import findings_lines

@@ -26,7 +26,7 @@ def test_completes_names_as_docker_does(name: str, full: str) -> None:
 def test_knows_images_with_and_without_their_registry() -> None:
     images = [image("kano"), image("base")]
 
-    assert apps_by_name(images, None)[full_name("kano")] == "kano"
+    assert apps_by_name(images, "")[full_name("kano")] == "kano"
     names = apps_by_name(images, "harbor.example.com/team/")
     assert names[full_name("harbor.example.com/team/base")] == "base"
     assert names[full_name("base")] == "base"

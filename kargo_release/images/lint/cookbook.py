@@ -25,13 +25,13 @@ class Cookbook:
 
     Args:
         sources: All images of the repository, by app.
-        registry: Where they are pushed to, as the setting ``image_registry`` names it.
+        prefix: What their names in a registry begin with, ``docker.io/kalisio/``; or empty.
     """
 
-    def __init__(self, sources: Mapping[str, Source], registry: str | None) -> None:
+    def __init__(self, sources: Mapping[str, Source], prefix: str) -> None:
         self._sources = sources
         self._recipes: dict[str, Recipe] = {}
-        self._apps = apps_by_name((each.image for each in sources.values()), registry)
+        self._apps = apps_by_name((each.image for each in sources.values()), prefix)
 
     def recipe(self, app: str) -> Recipe:
         """Return the recipe of an image.

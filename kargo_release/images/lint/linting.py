@@ -58,7 +58,7 @@ def rules_of(findings: Sequence[Finding]) -> list[Rule]:
 
 
 def lint_images(
-    images: Iterable[Image], tree: Tree, every: Iterable[Image], registry: str | None
+    images: Iterable[Image], tree: Tree, every: Iterable[Image], prefix: str
 ) -> list[Finding]:
     """Return what is wrong with the Dockerfiles of images, sorted by file and line.
 
@@ -66,22 +66,20 @@ def lint_images(
         images: Those to check.
         tree: The files that they are read from.
         every: All images of the tree, for one may be another's base.
-        registry: Where they are pushed to, as the setting ``image_registry`` names it.
+        prefix: What their names in a registry begin with, ``docker.io/kalisio/``; or empty.
 
     Raises:
         RefusedError: There is no Hadolint.
         FailedError: Hadolint failed, or Git.
     """
     sources = _read([*every, *images], tree)
-    return lint_sources([image.app for image in images], sources, registry)
+    return lint_sources([image.app for image in images], sources, prefix)
 
 
-def lint_sources(
-    apps: Sequence[str], sources: Mapping[str, Source], registry: str | None
-) -> list[Finding]:
+def lint_sources(apps: Sequence[str], sources: Mapping[str, Source], prefix: str) -> list[Finding]:
     """Return what is wrong with the Dockerfiles of ``apps``; as `lint_images`, without a tree."""
     hadolint = find_hadolint()
-    cookbook = Cookbook(sources, registry)
+    cookbook = Cookbook(sources, prefix)
     recipes: dict[str, Recipe] = {}
     found: list[Finding] = []
     for app in dict.fromkeys(apps):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linted import GOOD, REGISTRY, image, lint, ours, ours_or_error, source
+from linted import GOOD, PREFIX, image, lint, ours, ours_or_error, source
 from sandbox import Sandbox
 
 from kargo_release.errors import FailedError, RefusedError
@@ -129,7 +129,7 @@ def test_a_crash_of_hadolint_is_a_warning_for_the_file_that_it_crashes_at() -> N
     texts = {"bad": f"{HEAD}WORKDIR x\n{TAIL}", "low": f"{HEAD}WORKDIR xy\n{TAIL}"}
     sources = {app: source(text, image(app)) for app, text in texts.items()}
 
-    found = lint_sources(["bad", "low"], sources, REGISTRY)
+    found = lint_sources(["bad", "low"], sources, PREFIX)
     assert [(each.subject, each.rule, each.line) for each in found] == [
         ("bad", "KR080", 1),
         ("low", "DL3000", 2),
@@ -139,7 +139,7 @@ def test_a_crash_of_hadolint_is_a_warning_for_the_file_that_it_crashes_at() -> N
 def test_a_file_that_nobody_can_read_is_an_error_beside_the_others() -> None:
     sources = {"bad": source("FROM a\nFORM b\n", image("bad")), "low": source(
         f"{HEAD}EXPOSE 80\n{TAIL}", image("low"))}  # fmt: skip
-    found = lint_sources(["bad", "low"], sources, REGISTRY)
+    found = lint_sources(["bad", "low"], sources, PREFIX)
 
     assert [(each.subject, each.rule, each.line) for each in found] == [
         ("bad", "KR000", 2),
@@ -152,7 +152,7 @@ def test_a_file_that_nobody_can_read_is_an_error_beside_the_others() -> None:
 
 def test_a_target_that_is_not_there_is_an_error() -> None:
     sources = {"kano": source(GOOD, image("kano", target="prod"))}
-    [finding] = lint_sources(["kano"], sources, REGISTRY)
+    [finding] = lint_sources(["kano"], sources, PREFIX)
 
     assert (finding.rule, finding.message) == (
         "KR000",
@@ -266,7 +266,7 @@ def test_reads_the_dockerfiles_of_a_commit(repository: Sandbox) -> None:
     repository.write("images/kano/Dockerfile", "FORM not this one\n")
     git = Repository.open(repository.path)
 
-    found = lint_images([kano], git.tree(git.commit()), [base, kano], REGISTRY)
+    found = lint_images([kano], git.tree(git.commit()), [base, kano], PREFIX)
     assert [(each.rule, each.file, each.line) for each in found] == [
         ("KR070", "images/kano/Dockerfile", 2)
     ]
@@ -276,7 +276,7 @@ def test_reads_the_dockerfiles_of_the_working_tree(repository: Sandbox) -> None:
     base, kano = images(repository)
     repository.write("images/kano/Dockerfile", "FROM kalisio/base:1.0-latest\n")
     with Repository.open(repository.path).working_tree() as tree:
-        assert lint_images([kano, base], tree, [base, kano], REGISTRY) == []
+        assert lint_images([kano, base], tree, [base, kano], PREFIX) == []
 
 
 WORDS = (
