@@ -68,6 +68,8 @@ def _check_files(app: str, folder: str, files: Mapping[str, Entry]) -> None:
     if "" in files:
         kind = "symbolic link" if files[""].is_link else "submodule"
         raise InvalidError(f"{folder} is a {kind}", "Make it a folder of its own.")
+    if FILE_NAME not in files and "image.yml" in files:
+        raise InvalidError(f"{folder}/image.yml is not read", f"Call it {FILE_NAME}.")
     for name in (FILE_NAME, DOCKERFILE):
         _check_file(folder, name, files.get(name))
 

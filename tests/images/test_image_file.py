@@ -181,6 +181,16 @@ def test_tells_that_there_is_no_image_yaml(sandbox: Sandbox) -> None:
     assert "version: " in error.remedy
 
 
+def test_tells_that_image_yml_is_not_read(sandbox: Sandbox) -> None:
+    sandbox.write("images/gdal/Dockerfile", "FROM debian\n")
+    sandbox.write("images/gdal/image.yml", "version: 1.2.3\n")
+
+    error = error_of(committed(sandbox), "gdal")
+
+    assert error.message == "images/gdal/image.yml is not read"
+    assert error.remedy == "Call it image.yaml."
+
+
 def test_tells_that_image_yaml_is_too_large(sandbox: Sandbox) -> None:
     write_image(sandbox, "kano", "#" * yamlfile.SIZE_LIMIT)
 
