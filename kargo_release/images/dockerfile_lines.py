@@ -17,9 +17,13 @@ SIZE_LIMIT = 1 << 20
 INSTRUCTIONS_LIMIT = 2000
 """How many instructions it may have; an image has at most 127 layers."""
 
+LINE_LIMIT = (1 << 16) - 1
+"""Bytes that one of its lines may have (Go's ``bufio.MaxScanTokenSize``, which BuildKit uses)."""
+
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(\S(?:.*\S)?)\s*")
 _DIRECTIVES = ("syntax", "escape", "check")
-_HEREDOC = re.compile(r"(\d*)<<(-?)([^<]+)")
+_HEREDOC = re.compile(r"\d*<<(-?)([^<]+)")
+_BEFORE_NAME = re.compile(r"(?<=<<)[ \t]+")
 _WITH_HEREDOCS = ("RUN", "COPY", "ADD")
 
 
@@ -100,6 +104,10 @@ def _decoded(data: bytes, file: str) -> str:
     if len(data) > SIZE_LIMIT:
         what = f"the file has {len(data)} bytes, more than {SIZE_LIMIT}"
         raise DockerfileError(file, 1, what, "Move what it holds into files that it copies.")
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if len(line) > LINE_LIMIT:
+            what = f"the line has {len(line)} bytes, more than {LINE_LIMIT}"
+            raise DockerfileError(file, number, what, "Continue it on further lines.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -119,9 +127,8 @@ class _Reader:
     def directives(self) -> dict[str, str]:
         """Return the directives; they end at the first line that is none, even a blank one."""
         found: dict[str, str] = {}
-        self._at = 1 if self._lines[0].startswith("#!") else 0
         while self._at < len(self._lines):
-            directive = _DIRECTIVE.fullmatch(self._lines[self._at])
+            directive = _DIRECTIVE.fullmatch(self._lines[self._at].lstrip())
             name = directive[1].lower() if directive else ""
             if directive is None or name not in _DIRECTIVES:
                 break
@@ -198,12 +205,12 @@ def _heredocs(text: str, file: str, line: int) -> Iterator[tuple[str, bool, bool
         keyword, rest = split_keyword(rest)
     if keyword not in _WITH_HEREDOCS or "<<" not in rest or json_words(skip_flags(rest)):
         return
-    for word in words(rest):
+    for word in words(_BEFORE_NAME.sub("", rest)):
         if found := _HEREDOC.fullmatch(word):
-            name = unquoted(found[3])
+            name = unquoted(found[2])
             if not name:
                 raise DockerfileError(file, line, "a heredoc has no name", "Write <<EOF.")
-            yield name, bool(found[2]), name != found[3]
+            yield name, bool(found[1]), name != found[2]
 
 
 def split_keyword(text: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ _WORDS_LIMIT = 100_000  # of an instruction; what is beyond is not looked at
 
 _TOKEN = re.compile(
     r"""
-    (?P<blank>[ \t\r]+|\\\n)
+    (?P<blank>[ \t\r]+)
   | (?P<comment>(?<![^\s;|&()])\#[^\n]*)
   | (?P<redirect>\d*(?:&>>?|>[>&|]?|<<<|<<-?|<[&>]?))
   | (?P<end>&&|\|[|&]?|;;?|[&()\n])
@@ -33,7 +33,8 @@ _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", re.ASCII)
 _PREFIXES = frozenset(
     (
         *("!", "{", "}", "if", "then", "elif", "else", "fi", "do", "done", "while", "until"),
-        *("time", "sudo", "exec", "env", "command", "eval", "nohup"),
+        *("time", "sudo", "exec", "env", "command", "eval", "nohup", "xargs"),
+        *("export", "readonly", "local", "declare"),
     )
 )
 _RUNS_SCRIPT = re.compile(r"-[a-z]*c[a-z]*")
@@ -87,7 +88,7 @@ class _Reader:
     def script(self, script: str, depth: int) -> list[Command]:
         if depth > DEPTH_LIMIT:
             return []
-        text, inner = _without_substitutions(script)
+        text, inner = _without_substitutions(script.replace("\\\n", ""))
         found = [command for words in _simple(text) for command in self.simple(words, depth)]
         return found + [command for each in inner for command in self.script(each, depth + 1)]
 

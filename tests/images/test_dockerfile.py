@@ -54,7 +54,7 @@ def test_knows_the_other_escape_character() -> None:
 
 
 def test_reads_directives_up_to_the_first_line_that_is_none() -> None:
-    dockerfile = parse("#syntax = docker/dockerfile:1\n# Escape=`\n# what=this\n# check=x\nFROM a")
+    dockerfile = parse("#syntax = docker/dockerfile:1\n # Escape=`\n# what=this\n# check=x\nFROM a")
 
     assert dockerfile.directives == {"syntax": "docker/dockerfile:1", "escape": "`"}
     assert [each.text for each in dockerfile.comments] == ["what=this", "check=x"]
@@ -89,6 +89,12 @@ def test_reads_heredocs() -> None:
 )
 def test_knows_what_is_no_heredoc(text: str) -> None:
     assert only(text).heredocs == ()
+
+
+def test_white_space_may_stand_before_the_name_of_a_heredoc() -> None:
+    [heredoc] = only("RUN cat <<  EOF > /x\ndata\nEOF").heredocs
+
+    assert (heredoc.name, heredoc.text) == ("EOF", "data\n")
 
 
 def test_reads_the_json_form_and_takes_anything_else_for_the_shell_form() -> None:
@@ -206,7 +212,8 @@ def test_says_where_a_base_is_not_sure() -> None:
         ("# escape=x\nFROM a", "escape is neither", "# escape=`"),
         ("# escape=`\n# escape=`\nFROM a", "line 2: a second directive escape", "Remove one"),
         (b"FROM a\nRUN \xff", "line 2: this is not UTF-8", "Save the file as UTF-8."),
-        (b"#" * (SIZE_LIMIT + 1), f"more than {SIZE_LIMIT}", "files that it copies"),
+        (b"#\n" * SIZE_LIMIT, f"more than {SIZE_LIMIT}", "files that it copies"),
+        ("FROM a\n#" + "é" * 40000, "line 2: the line has 80001 bytes", "Continue it"),
         ("FROM a\n" + "RUN b\n" * INSTRUCTIONS_LIMIT, "more than 2000 instructions", "Split it."),
         ("ARG A=" + "x" * 20000 + "\nFROM a", "line 1: variables make this too long", "without"),
         ("FROM " + "${A:-" * 30 + "a", "line 1: variables make this too long", "without"),

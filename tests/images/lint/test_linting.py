@@ -308,16 +308,25 @@ def test_random_text_goes_through_hadolint(text: str) -> None:
 
 
 def test_hostile_files_end() -> None:
-    many = "ENV " + " ".join(f"A{n}=$A{n - 1}$A{n - 1}" for n in range(400)) + "\n"
+    many = [f"A{n}=$A{n - 1}$A{n - 1}" for n in range(400)]
     hostile = (
-        f"{HEAD}{'EXPOSE $A$A$A ' * 1000}\n",
-        f"{HEAD}ENV A0=xxxxxxxxxxxxxxxx\n{many * 20}",
-        f"{HEAD}{'# kargo-release ignore=KR001 reason: x' + chr(10)}" * 5000 + "USER 1\n",
-        HEAD + "".join(f"ENV V{n}=1\n" for n in range(1900)),
-        f"{HEAD}RUN {'apt-get install gcc; ' * 20_000}\n",
-        "FROM a:1 AS s0\n" + "".join(f"FROM s{n} AS s{n + 1}\n" for n in range(1900)),
-        HEAD + "".join(f"COPY --from={n} a b\nFROM b:1\n" for n in range(900)),
-        f"{HEAD}ENV X={'eyJ' * 200_000}\nENV Y={'://a:' * 100_000}\n",
+        continued("EXPOSE", ["$A$A$A"] * 1000),
+        "ENV A0=xxxxxxxxxxxxxxxx\n" + continued("ENV", many) * 20,
+        "# kargo-release ignore=KR001 reason: x\nUSER 1\n" * 1500,
+        "".join(f"ENV V{n}=1\n" for n in range(1900)),
+        continued("RUN", ["apt-get install gcc;"] * 20_000),
+        continued("RUN", ["A='" + "x " * 10_000 + "';", *["$A;"] * 10_000]),
+        continued("RUN", ["$(a"] * 50_000),
+        continued("ENV", [f"V{n}=" + "x" * 1000 for n in range(600)]),
+        "".join(f"FROM s{n} AS s{n + 1}\n" for n in range(1900)),
+        "".join(f"COPY --from={n} a b\nFROM b:1\n" for n in range(900)),
+        continued("ENV X=", ["eyJ" * 10_000] * 20) + continued("ENV Y=", ["://a:" * 10_000] * 10),
+        continued("COPY", ["<<A"] * 10_000) + "A\n" * 10_000,
     )
     for text in hostile:
-        ours_or_error(text)
+        ours_or_error(f"FROM a:1 AS s0\n{text}")
+
+
+def continued(keyword: str, words: list[str]) -> str:
+    """Return an instruction on as many lines as it has words, for no line may be too long."""
+    return f"{keyword} " + " \\\n".join(words) + "\n"
