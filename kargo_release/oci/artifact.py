@@ -13,7 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kargo_release.errors import InvalidError
+from kargo_release.errors import FailedError, InvalidError
 
 if TYPE_CHECKING:
     from kargo_release.oci.access import Access
@@ -63,10 +63,6 @@ class Blob:
         """Yield the bytes from the first to the last, at most 256 KiB at a time."""
         return (self.data[start : start + _PIECE] for start in range(0, self.size, _PIECE))
 
-    def descriptor(self) -> dict[str, Any]:
-        """Return the descriptor that a manifest holds of this blob; the size is in bytes."""
-        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
-
 
 @dataclass(frozen=True)
 class FileBlob:
@@ -84,7 +80,8 @@ class FileBlob:
         """Yield the bytes from the first to the last, at most 256 KiB at a time.
 
         Raises:
-            InvalidError: The file cannot be read, or has become shorter or longer.
+            InvalidError: The file cannot be read.
+            FailedError: It has become shorter or longer.
         """
         left = self.size
         with _opened(self.path) as file:
@@ -94,15 +91,16 @@ class FileBlob:
                     break
                 yield piece
         if left:
-            raise InvalidError(f"{self.path} changed while it was read", "Run the command again.")
-
-    def descriptor(self) -> dict[str, Any]:
-        """Return the descriptor that a manifest holds of this blob; the size is in bytes."""
-        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+            raise FailedError(f"{self.path} changed while it was read", "Run the command again.")
 
 
 Content = Blob | FileBlob
 """What an artifact is made of: bytes in memory, or those of a file."""
+
+
+def descriptor(blob: Content) -> dict[str, Any]:
+    """Return the descriptor that a manifest holds of a blob; the size is in bytes."""
+    return {"mediaType": blob.media_type, "digest": blob.digest, "size": blob.size}
 
 
 def file_blob(media_type: str, path: Path) -> FileBlob:
@@ -144,10 +142,8 @@ class Artifact:
         """
         body = {
             "schemaVersion": 2,
-            "config": self.config.descriptor(),
-            "layers": sorted(
-                (layer.descriptor() for layer in self.layers), key=lambda each: str(each["digest"])
-            ),
+            "config": descriptor(self.config),
+            "layers": sorted(map(descriptor, self.layers), key=lambda each: str(each["digest"])),
             "annotations": dict(sorted(self.annotations.items())),
         }
         return Blob(MANIFEST_MEDIA_TYPE, encode(body))

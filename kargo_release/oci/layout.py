@@ -13,7 +13,7 @@ from typing import Any
 
 from kargo_release.errors import FailedError, InvalidError, RefusedError
 from kargo_release.oci.access import Access
-from kargo_release.oci.artifact import Artifact, Content, Manifest, encode, file_blob
+from kargo_release.oci.artifact import Artifact, Content, Manifest, descriptor, encode, file_blob
 from kargo_release.oci.manifest import LONGEST, is_descriptor, read_manifest
 from kargo_release.oci.names import (
     check_digest,
@@ -82,7 +82,8 @@ class Layouts:
         Raises:
             RefusedError: The tag names something else and ``replace`` is false.
             InvalidError: The layout is damaged; it is left as it is.
-            FailedError: The disk is full, or another writer does not come to an end.
+            FailedError: The disk is full, another writer does not come to an end, or a file that
+                is stored changed meanwhile.
         """
         layout = self._layout(repository)
         digest = artifact.manifest.digest
@@ -161,7 +162,7 @@ def _index(entries: list[Mapping[str, Any]]) -> bytes:
 
 
 def _named(tag: str, artifact: Artifact) -> Mapping[str, Any]:
-    return {**artifact.manifest.descriptor(), "annotations": {REF_NAME: tag}}
+    return {**descriptor(artifact.manifest), "annotations": {REF_NAME: tag}}
 
 
 def _others(entries: list[dict[str, Any]], tag: str) -> list[Mapping[str, Any]]:
@@ -235,7 +236,7 @@ def _checked(blob: Content) -> Iterator[bytes]:
         seen.update(piece)
         yield piece
     if f"sha256:{seen.hexdigest()}" != blob.digest:
-        raise InvalidError(f"the file of {blob.digest} changed while it was read", "Run it again.")
+        raise FailedError(f"the file of {blob.digest} changed while it was read", "Run it again.")
 
 
 def _write(layout: Path, path: Path, pieces: Iterable[bytes]) -> None:

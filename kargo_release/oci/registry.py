@@ -4,14 +4,14 @@ Protocol: OCI distribution specification 1.1, ``spec.md``.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kargo_release.errors import FailedError, InvalidError, RefusedError, UsageError
+from kargo_release.errors import FailedError, RefusedError
 from kargo_release.oci.access import Access
+from kargo_release.oci.address import address
 from kargo_release.oci.artifact import Artifact, Manifest
 from kargo_release.oci.authentication import Authentication, Scope
 from kargo_release.oci.call import Answer
@@ -33,35 +33,6 @@ if TYPE_CHECKING:
 _DIGEST = "Docker-Content-Digest"
 _PULL = "pull"
 _PUSH = "pull,push"
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a registry is: its host, and the path under which our repositories are."""
-
-    host: str
-    path: str
-
-
-def address(url: str) -> Address:
-    """Return the parts of ``oci://host[:port]/path``.
-
-    Raises:
-        UsageError: It is no such URL.
-    """
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme == "oci" and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in url or parts.query or parts.fragment:
-        shown = "what holds an @" if "@" in url else repr(url[:200])
-        raise UsageError(
-            f"{shown} is not the address of a registry",
-            "Write it as oci://HOST[:PORT]/PATH, without a user and a password.",
-        )
-    path = parts.path.strip("/")
-    return Address(parts.netloc, check_repository(path) if path else "")
 
 
 class Registry:
@@ -109,10 +80,10 @@ class Registry:
         """Return the manifest that ``tag`` (or a digest) names, or None when there is none.
 
         Raises:
-            InvalidError: What answered is no manifest, or not the one that the digest names.
+            InvalidError: What answered is no manifest.
             RefusedError: The login is missing or has no right.
             FailedError: The registry cannot be reached, is not well, or other bytes came than it
-                sent.
+                sent or the digest names.
         """
         where = self.reference(repository, check_tag_or_digest(tag))
         answer = self._repository(repository, _PULL).manifest(tag)
@@ -128,7 +99,8 @@ class Registry:
         """Return a blob of at most ``limit`` bytes, its digest checked.
 
         Raises:
-            InvalidError: It is missing, longer, or its bytes are others.
+            InvalidError: It is missing.
+            FailedError: As ``manifest``, and when more bytes come.
         """
         data = self._repository(repository, _PULL).blob(check_digest(digest), limit)
         if digest_of(data) != digest:
@@ -250,7 +222,8 @@ def _check_arrived(answer: Answer, where: str) -> None:
         )
 
 
-def _altered(where: str, found: str) -> InvalidError:
-    return InvalidError(
-        f"{where} came with other bytes, of {found}", "Check the registry and what lies before it."
+def _altered(where: str, found: str) -> FailedError:
+    return FailedError(
+        f"{where} came with other bytes, of {found}",
+        "Check the registry and what lies before it, then run the command again.",
     )

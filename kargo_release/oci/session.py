@@ -12,7 +12,7 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, ProxyMana
 from urllib3.exceptions import HTTPError
 
 from kargo_release import __version__
-from kargo_release.errors import InvalidError
+from kargo_release.errors import FailedError, InvalidError
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.connection import in_time, pool_classes
 from kargo_release.oci.faults import broken_connection
@@ -69,8 +69,8 @@ class Session:
 
         Raises:
             TransientError: The connection broke, or the registry is busy.
-            FailedError: There is no way to reach it.
-            InvalidError: The answer is longer than ``call.limit``, or leads astray.
+            FailedError: There is no way to reach it, or the answer is longer than ``call.limit``.
+            InvalidError: The answer leads astray.
         """
         url = call.url
         for _ in range(_REDIRECTS):
@@ -152,9 +152,9 @@ class Session:
             length += len(chunk)
             if length > limit:
                 response.close()
-                raise InvalidError(
+                raise FailedError(
                     f"registry {self.host} answered with more than {limit} bytes",
-                    "Check what the registry holds.",
+                    "Check the registry and what lies before it, then run the command again.",
                 )
             yield chunk
 

@@ -16,7 +16,7 @@ from kargo_release.charts.archive import ChartArchive, PackedFile
 from kargo_release.charts.desired import CONTENT_DIGEST, ChartRelease
 from kargo_release.errors import InvalidError
 from kargo_release.git.repository import Commit
-from kargo_release.oci.artifact import CREATED, MANIFEST_MEDIA_TYPE
+from kargo_release.oci.artifact import CREATED, MANIFEST_MEDIA_TYPE, descriptor
 
 COMMIT = Commit("a" * 40, 1_700_000_000)
 
@@ -158,7 +158,7 @@ def test_writes_a_plus_in_a_tag_as_helm_does(tmp_path: Path, docker_host: Docker
     manifest, _ = pushed_by_helm(ours, tmp_path, docker_host)
 
     assert ours.oci_tag == "1.4.0_build.7"
-    assert manifest["layers"] == [ours.artifact.layers[0].descriptor()]
+    assert manifest["layers"] == [descriptor(ours.artifact.layers[0])]
 
 
 def test_sends_the_bytes_that_are_out_but_says_the_same_of_them() -> None:

@@ -1,5 +1,6 @@
 """What the two destinations that hold archives have in common."""
 
+from hashlib import sha256
 from typing import Protocol
 
 from kargo_release.charts.archive import ChartArchive
@@ -43,19 +44,31 @@ def adopt(row: Row[ChartRelease], source: ArchiveDestination) -> ChartArchive:
 
     Raises:
         RefusedError: What is out is not what the destination says it is.
-        FailedError: The same of a development version, which somebody may have replaced.
+        FailedError: Other bytes came than those that were looked at; or the same as above of a
+            development version, which somebody may have replaced.
     """
     tgz = source.fetch(row.desired)
-    place = row.found[source.name].reference
-    if compare(row.desired, tgz, place) is State.DIFFERENT:
-        if row.desired.is_dev:
-            raise FailedError(
-                f"{place} was written by somebody else meanwhile",
-                "Run it again: it compares with what is there now.",
-            )
-        raise RefusedError(
-            f"{place} holds another archive than it says",
-            "Look who wrote there; release the chart under a new version.",
-        )
+    if compare(row.desired, tgz, row.found[source.name].reference) is State.DIFFERENT:
+        raise _other_than_found(row, source, tgz)
     ours = row.desired.archive
     return ChartArchive(ours.name, ours.version, ours.files, tgz)
+
+
+def _other_than_found(
+    row: Row[ChartRelease], source: ArchiveDestination, tgz: bytes
+) -> FailedError | RefusedError:
+    found = row.found[source.name]
+    if sha256(tgz).hexdigest() != found.sha256:
+        return FailedError(
+            f"{found.reference} came with other bytes than a moment ago",
+            "Check what lies before it, and who writes there; then run it again.",
+        )
+    if row.desired.is_dev:
+        return FailedError(
+            f"{found.reference} was written by somebody else meanwhile",
+            "Run it again: it compares with what is there now.",
+        )
+    return RefusedError(
+        f"{found.reference} holds another archive than it says",
+        "Look who wrote there; release the chart under a new version.",
+    )

@@ -11,7 +11,7 @@ from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
 from kargo_release.charts.index import Entry, Index
 from kargo_release.charts.rebuilding import rebuild
-from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError
+from kargo_release.errors import FailedError, KargoError, RefusedError
 from kargo_release.plan import Answer, Found, Row, State, each, look_up
 
 _CONTENT_TYPE = "application/gzip"
@@ -112,7 +112,7 @@ class BackupDestination:
     def _get(self, release: ChartRelease) -> tuple[bytes, Stored]:
         stored = self._store.get(release.archive.file_name, LARGEST_ARCHIVE)
         if stored is None:
-            raise InvalidError(f"{self._place(release)} is gone", "Run it again.")
+            raise FailedError(f"{self._place(release)} is gone", "Run it again.")
         return stored
 
     def _place(self, release: ChartRelease) -> str:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from kargo_release.charts.desired import ARCHIVE_MEDIA_TYPE, CONTENT_DIGEST, ChartRelease
 from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
-from kargo_release.errors import InvalidError, RefusedError
+from kargo_release.errors import FailedError, InvalidError, RefusedError
 from kargo_release.oci.artifact import Manifest, Store
 from kargo_release.oci.manifest import is_descriptor
 from kargo_release.plan import Answer, Found, Row, State, each, look_up
@@ -42,26 +42,23 @@ class RegistryDestination:
         manifest = self._store.manifest(release.name, release.oci_tag)
         reference = self._store.reference(release.name, release.oci_tag)
         if manifest is None:
-            raise InvalidError(f"{reference} is gone", "Run it again.")
-        return self._archive(release, archive_layer(manifest, reference)["digest"])
+            raise FailedError(f"{reference} is gone", "Run it again.")
+        return read_archive(self._store, release.name, reference, manifest)
 
     def _find(self, release: ChartRelease) -> Found:
         reference = self._store.reference(release.name, release.oci_tag)
         manifest = self._store.manifest(release.name, release.oci_tag)
         if manifest is None:
             return Found(State.ABSENT, reference)
-        layer = archive_layer(manifest, reference)["digest"]
-        sha256 = layer.removeprefix("sha256:")
+        sha256 = archive_layer(manifest, reference)["digest"].removeprefix("sha256:")
         content = manifest.annotations.get(CONTENT_DIGEST)
         if content is None and sha256 != release.archive.sha256:  # Helm or a script pushed it
-            state = compare(release, self._archive(release, layer), reference)
+            tgz = read_archive(self._store, release.name, reference, manifest)
+            state = compare(release, tgz, reference)
         else:
             same = content in (None, release.archive.content_digest)
             state = State.SAME if same else State.DIFFERENT
         return Found(state, reference, digest=manifest.digest, sha256=sha256)
-
-    def _archive(self, release: ChartRelease, layer: str) -> bytes:
-        return self._store.blob(release.name, layer, LARGEST_ARCHIVE)
 
     def _publish(self, row: Row[ChartRelease]) -> Found:
         release = row.desired
@@ -76,6 +73,23 @@ class RegistryDestination:
             raise
         reference = row.found[self.name].reference
         return Found(State.SAME, reference, digest=digest, sha256=release.archive.sha256)
+
+
+def read_archive(store: Store, repository: str, reference: str, manifest: Manifest) -> bytes:
+    """Return the archive that a manifest names, as long as it says, its digest checked.
+
+    Raises:
+        NoChartError: The manifest is of something else.
+        InvalidError: The archive is larger than any chart's, or not there.
+        FailedError: Other bytes come, or more of them.
+    """
+    layer = archive_layer(manifest, reference)
+    if layer["size"] > LARGEST_ARCHIVE:
+        raise InvalidError(
+            f"{reference} is larger than {LARGEST_ARCHIVE} bytes",
+            "Find out what it is; remove it if it is junk.",
+        )
+    return store.blob(repository, layer["digest"], layer["size"])
 
 
 def archive_layer(manifest: Manifest, reference: str) -> Mapping[str, Any]:

@@ -9,9 +9,9 @@ from kargo_release.bucket.store import ObjectStore
 from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.desired import CONTENT_DIGEST
 from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE
-from kargo_release.charts.destinations.registry import archive_layer
+from kargo_release.charts.destinations.registry import archive_layer, read_archive
 from kargo_release.charts.inventory.known import Known
-from kargo_release.errors import InvalidError
+from kargo_release.errors import FailedError
 from kargo_release.oci.artifact import Store
 
 
@@ -87,7 +87,7 @@ class RegistryCopies:
             size=layer["size"],
             content=manifest.annotations.get(CONTENT_DIGEST, ""),
             digest=manifest.digest,
-            fetch=lambda: self._store.blob(known.name, layer["digest"], LARGEST_ARCHIVE),
+            fetch=lambda: read_archive(self._store, known.name, place, manifest),
         )
 
 
@@ -129,7 +129,7 @@ class BackupCopies:
     def _fetch(self, key: str) -> bytes:
         stored = self._store.get(key, LARGEST_ARCHIVE)
         if stored is None:
-            raise InvalidError(f"{self._store.location(key)} is gone", "Run it again.")
+            raise FailedError(f"{self._store.location(key)} is gone", "Run it again.")
         return stored[0]
 
 
