@@ -54,6 +54,7 @@ class Lintable:
     lines: Sequence[int]
 
 
+# What it can't crash at, unless it crashes at everything.
 _SOUND = Lintable("", "", "FROM scratch\n", range(1, 3))
 
 
@@ -99,8 +100,7 @@ def _run_alone(program: Path, file: Lintable) -> list[Finding]:
     try:
         return _run(program, [file])
     except ProgramError:
-        line = min(1, len(file.lines))
-        return [finding(UNCHECKED, file.subject, file.file, line, UNCHECKED.title)]
+        return [finding(UNCHECKED, file.subject, file.file, 1, UNCHECKED.title)]
 
 
 def _run(program: Path, files: Sequence[Lintable]) -> list[Finding]:
