@@ -139,6 +139,7 @@ _OWN = {
         EXPIRED: Shown(faults.page(401, ("WWW-Authenticate", 'Basic realm="git"'))),
     },
 }
+_DRIPS = "The second half of every answer comes byte by byte, one now and then"
 # Faults that only some answers can show, by destination.
 _SOME = {
     "registry": {
@@ -147,12 +148,16 @@ _SOME = {
         ),
         ("Other bytes come than were stored", "copying what is out"): Shown(faults.altered),
         ("Other bytes come than were stored", "reading back"): Shown(faults.altered),
+        (_DRIPS, "reading back"): Shown(faults.cut(End.DRIPPING)),
+        (_DRIPS, "copying what is out"): Shown(faults.cut(End.DRIPPING)),
         ("An answer without end", "reading back"): Shown(faults.flood),
         ("An answer without end", "copying what is out"): Shown(faults.flood),
     },
     "backup": {
         ("Other bytes come than were stored", "copying what is out"): Shown(faults.altered),
         ("Other bytes come than were stored", "reading back"): Shown(faults.altered),
+        (_DRIPS, "reading back"): Shown(faults.cut(End.DRIPPING)),
+        (_DRIPS, "copying what is out"): Shown(faults.cut(End.DRIPPING)),
         ("An answer without end", "reading back"): Shown(faults.flood),
         ("An answer without end", "copying what is out"): Shown(faults.flood),
     },

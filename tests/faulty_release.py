@@ -248,7 +248,7 @@ def _neutral(text: str, there: Place) -> str:
     text = text.replace(sandbox.bucket, "BUCKET")
     text = re.sub(r"127\.0\.0\.1:\d+|faulty\.invalid", "HOST", text)
     text = re.sub(r"[0-9a-f]{64}", "…", text)
-    text = re.sub(r"s3://BUCKET/helm/\S+?(?=:? )", "s3://BUCKET/OBJECT", text)
+    text = re.sub(r"s3://BUCKET/helm/\S*?(?=:? )", "s3://BUCKET/OBJECT", text)
     text = re.sub(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "…", text)
     # Git's own words differ from version to version.
     text = re.sub(r"(Git remote origin: ).*?(?=$)", r"\1…", text) if "fatal:" in text else text

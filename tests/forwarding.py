@@ -18,6 +18,7 @@ from servers import serving
 _OWN = frozenset(
     {"connection", "content-length", "date", "expect", "keep-alive", "server", "transfer-encoding"}
 )
+_BETWEEN_DRIPS = 0.1  # seconds
 _SECONDS = 60  # that an upstream may be silent before the proxy hangs up
 
 
@@ -46,6 +47,7 @@ class End(Enum):
     CLOSED = "closed"
     RESET = "reset"
     SILENT = "silent"
+    DRIPPING = "dripping"  # byte after byte, for as long as somebody listens
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(broken.data)
             if broken.end is End.SILENT:
                 self.proxy.ended.wait()
+            while broken.end is End.DRIPPING and not self.proxy.ended.wait(_BETWEEN_DRIPS):
+                self.wfile.write(b" ")
             if broken.end is End.RESET:
                 _reset(self.connection)
 

@@ -24,7 +24,7 @@ LAYERS = (
     ("commandline",),
     ("charts", "images"),
     INSTRUMENTS,
-    ("process",),
+    ("process", "authorities"),
     ("errors",),
 )
 NEIGHBOURS = {("settings", "yamlfile"), ("findings", "console")}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kargo_release.bucket.keys import checked_key
 from kargo_release.bucket.s3_access import Access
 from kargo_release.bucket.s3_address import bucket_and_prefix
-from kargo_release.bucket.s3_errors import broken_off, code_of, explained, not_s3, unconditional
+from kargo_release.bucket.s3_errors import code_of, etag_of, explained, not_s3, unconditional
+from kargo_release.bucket.s3_faults import broken_off
 from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored, Trial
 from kargo_release.errors import InvalidError
 
@@ -196,10 +197,7 @@ class S3Store:
         return self._stored(full, answer)
 
     def _stored(self, full: str, answer: Mapping[str, Any]) -> Stored:
-        etag = answer.get("ETag")
-        if not etag:
-            raise not_s3(self._place(full), "the answer has no ETag")
-        return Stored(etag, answer.get("Metadata", {}))
+        return Stored(etag_of(answer, self._place(full)), answer.get("Metadata", {}))
 
     @contextmanager
     def _told(self, full: str) -> "Iterator[S3Client]":

@@ -76,7 +76,7 @@ def _client(access: Access, connections: int) -> Any:
         "s3",
         region_name=access.region,
         endpoint_url=access.endpoint,
-        verify=authorities(os.environ),
+        verify=authorities(access.endpoint, os.environ),
         config=_config(access, connections),
         **_keys(access),
     )

@@ -2,9 +2,13 @@
 
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from kargo_release.authorities import BUNDLES, SYSTEM_BUNDLE, load
 from kargo_release.errors import UsageError
+
+_BUNDLES = ("AWS_CA_BUNDLE", *BUNDLES, SYSTEM_BUNDLE)
 
 
 def check_endpoint(endpoint: str, bucket: str, called: str) -> None:
@@ -31,25 +35,27 @@ def check_endpoint(endpoint: str, bucket: str, called: str) -> None:
         )
 
 
-def authorities(environ: Mapping[str, str]) -> str | None:
+def authorities(endpoint: str | None, environ: Mapping[str, str]) -> str | None:
     """Return the file of the authorities that are trusted; None leaves them to botocore.
 
-    Besides the variables that botocore knows, ``SSL_CERT_FILE`` counts, as for a registry.
+    The variables of a registry count, the first that is set, and before them AWS's own.
+
+    Args:
+        endpoint: Where S3 is; plain http needs no authority.
+        environ: The environment.
 
     Raises:
-        UsageError: A variable names what cannot be read.
+        UsageError: A variable names what cannot be read, or a folder, which botocore can't take.
     """
-    variables = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-    variable = next((name for name in variables if environ.get(name)), "")
-    if not variable:
+    variable = next((name for name in _BUNDLES if environ.get(name)), "")
+    if not variable or (endpoint or "").startswith("http:"):
         return None
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(environ[variable])
-    except OSError:
+    if Path(environ[variable]).is_dir():
         raise UsageError(
-            f"the authorities that {variable} names cannot be read: {environ[variable]}",
-            "Correct the path.",
-        ) from None
+            f"{variable} names a folder, and S3 needs a file: {environ[variable]}",
+            f"Name a file with all the authorities in {_BUNDLES[0]}.",
+        )
+    load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), environ[variable], variable)
     return environ[variable]
 
 

@@ -1,4 +1,4 @@
-"""What S3 and its client answer when they do not do as asked, told with what to do about it.
+"""What S3 answers when it does not do as asked, told with what to do about it.
 
 Codes: Amazon S3 API Reference, "Error responses". A HEAD request has no body, so that its code is
 the bare status.
@@ -6,15 +6,14 @@ the bare status.
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from kargo_release.bucket.s3_access import Names
+from kargo_release.bucket.s3_faults import raised
 from kargo_release.bucket.store import Conditions
-from kargo_release.errors import FailedError, KargoError, RefusedError, UsageError, excerpt
+from kargo_release.errors import FailedError, KargoError, RefusedError, excerpt
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
-    from urllib3.exceptions import HTTPError
 
 _NO_BUCKET = (
     "there is no such bucket",
@@ -82,52 +81,6 @@ _REFUSALS: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-_CREDENTIALS = (
-    RefusedError,
-    "the credentials cannot be had: {words}",
-    "Sign in, or set {access_key} and {secret_key}.",
-)
-_SETTINGS = (UsageError, "{words}", "Correct `s3`, the AWS_ variables or the files in ~/.aws.")
-_UNREACHED = (
-    FailedError,
-    "cannot connect to {server}",
-    "Check {endpoint} and that the server runs, then run it again.",
-)
-
-# What the client itself raises: names of classes in botocore.exceptions. The nearest ancestor
-# that is named here tells.
-_FAULTS: Mapping[str, tuple[type[KargoError], str, str]] = {
-    "SSLError": (
-        FailedError,
-        "the certificate of {server} is not trusted",
-        "Set AWS_CA_BUNDLE to the file of the authority that signed it.",
-    ),
-    "ProxyConnectionError": (
-        FailedError,
-        "the proxy {server} does not answer",
-        "Correct HTTP_PROXY or HTTPS_PROXY, or name the server in NO_PROXY; then run it again.",
-    ),
-    "EndpointConnectionError": _UNREACHED,
-    "ConnectTimeoutError": _UNREACHED,
-    "ReadTimeoutError": (FailedError, "{server} did not answer in time", "Run it again."),
-    "HTTPClientError": (FailedError, "{server} broke off the answer", "Run it again."),
-    "IncompleteReadError": (FailedError, "{server} broke off the answer", "Run it again."),
-    "NoCredentialsError": _CREDENTIALS,
-    "PartialCredentialsError": _CREDENTIALS,
-    "CredentialRetrievalError": _CREDENTIALS,
-    "TokenRetrievalError": _CREDENTIALS,
-    "NoAuthTokenError": _CREDENTIALS,
-    "SSOError": _CREDENTIALS,
-    "LoginError": _CREDENTIALS,
-    "ProfileNotFound": _SETTINGS,
-    "ConfigParseError": _SETTINGS,
-    "ConfigNotFound": _SETTINGS,
-    "ValidationError": _SETTINGS,
-    "NoRegionError": _SETTINGS,
-    "InvalidConfigError": _SETTINGS,
-    "BotoCoreError": (FailedError, "the request failed: {words}", "Run it again."),
-}
-
 
 def code_of(error: "ClientError") -> str:
     """Return the code of S3's answer, such as ``NoSuchKey``, or the status when it told none."""
@@ -166,16 +119,15 @@ def not_s3(place: str, told: str = "the answer is none of S3's") -> FailedError:
     return FailedError(f"{place}: {told}", "Check that the endpoint is an S3 server.")
 
 
-def broken_off(error: "HTTPError", place: str) -> FailedError:
-    """Return the error for a connection that ended in the middle of an answer.
+def etag_of(answer: Mapping[str, Any], place: str) -> str:
+    """Return the etag that S3 tells of an object, as it does to every success.
 
-    Args:
-        error: What the connection told.
-        place: What was asked for: ``s3://bucket/key``.
+    Raises:
+        FailedError: There is none.
     """
-    late = "Timeout" in type(error).__name__
-    how = "did not answer in time" if late else "broke off the answer"
-    return FailedError(f"{place}: the server {how}", "Run it again.")
+    if etag := str(answer.get("ETag") or ""):
+        return etag
+    raise not_s3(place, "the answer has no ETag")
 
 
 def explained(error: "BotoCoreError | ClientError", place: str, names: Names) -> KargoError:
@@ -190,7 +142,7 @@ def explained(error: "BotoCoreError | ClientError", place: str, names: Names) ->
 
     if isinstance(error, ClientError):
         return _answered(error, place, names)
-    return _raised(error, place, names)
+    return raised(error, place, names)
 
 
 def _answered(error: "ClientError", place: str, names: Names) -> KargoError:
@@ -233,16 +185,3 @@ def _region(error: "ClientError") -> str:
 
 def _headers(error: "ClientError") -> Mapping[str, str]:
     return error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-
-
-def _raised(error: "BotoCoreError", place: str, names: Names) -> KargoError:
-    ancestors = (ancestor.__name__ for ancestor in type(error).__mro__)
-    kind, message, remedy = next(_FAULTS[name] for name in ancestors if name in _FAULTS)
-    told = message.format(words=excerpt(str(error)), server=_server(error))
-    return kind(f"{place}: {told}", remedy.format(**vars(names)))
-
-
-def _server(error: "BotoCoreError") -> str:
-    url = error.kwargs.get("proxy_url") or error.kwargs.get("endpoint_url") or ""
-    # Without user and password, which a proxy's URL may hold.
-    return urlsplit(str(url)).netloc.rpartition("@")[2] or "the server"

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kargo_release.bucket.moments import told_moment
-from kargo_release.bucket.s3_errors import code_of, status_of
+from kargo_release.bucket.s3_errors import code_of, etag_of, status_of
 from kargo_release.bucket.s3_put import put
 from kargo_release.bucket.store import Conditions, Trial
 
@@ -94,6 +94,7 @@ class _Attempts:
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         self.time = told_moment(headers.get("date", ""))
         if is_written:
+            etag_of(answer, f"s3://{self._bucket}/{self._key}")
             self._written.append(answer.get("VersionId"))
         return not is_written
 

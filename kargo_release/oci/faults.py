@@ -5,10 +5,10 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+from kargo_release.authorities import BUNDLES, SYSTEM_BUNDLE
 from kargo_release.errors import FailedError, excerpt
 from kargo_release.oci.connection import OverdueError
 from kargo_release.oci.retry import TimeLimits, TransientError
-from kargo_release.oci.trust import BUNDLES, SYSTEM_BUNDLE
 
 _RETRIED_ONCE = 0.5
 # What http.client says (_tunnel) when a proxy answers something else than 200.

@@ -184,6 +184,16 @@ def test_sends_no_checksum_that_a_foreign_store_may_refuse(open_store: OpenStore
     assert request.path == "/backup/helm/k"
 
 
+def test_takes_no_page_for_people_for_a_store_that_ignores_conditions(
+    open_store: OpenStore,
+) -> None:
+    with (
+        faulty(lambda _: Answer(200, b"<html>Log in</html>")) as server,
+        pytest.raises(FailedError, match="the answer has no ETag"),
+    ):
+        open_store(server.endpoint).check_writable()
+
+
 def test_names_the_place_and_not_the_probe_when_it_cannot_try(open_store: OpenStore) -> None:
     with pytest.raises(FailedError, match=r"^s3://backup/helm/: cannot connect to"):
         open_store(f"http://127.0.0.1:{free_port()}").check_writable()

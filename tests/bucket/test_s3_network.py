@@ -17,6 +17,7 @@ from kargo_release.bucket.s3_access import Access
 from kargo_release.errors import FailedError, RefusedError, UsageError
 
 MISSING = Answer(404)
+BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def secure_endpoint(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield f"https://{host}", certificate
 
 
-@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("variable", BUNDLES)
 def test_trusts_the_authority_that_is_named(
     variable: str,
     secure_endpoint: tuple[str, Path],
@@ -126,7 +127,7 @@ def test_tells_an_authority_that_nobody_knows(
     assert "AWS_CA_BUNDLE" in caught.value.remedy
 
 
-@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("variable", BUNDLES)
 def test_tells_a_file_of_authorities_that_is_none(
     variable: str,
     secure_endpoint: tuple[str, Path],
@@ -140,6 +141,29 @@ def test_tells_a_file_of_authorities_that_is_none(
         with pytest.raises(UsageError, match=rf"authorities that {variable} names") as caught:
             open_store(secure_endpoint[0]).head("k")
         assert caught.value.remedy == "Correct the path."
+
+
+@pytest.mark.parametrize("variable", BUNDLES)
+def test_tells_a_folder_of_authorities(
+    variable: str,
+    secure_endpoint: tuple[str, Path],
+    open_store: OpenStore,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path))
+    with pytest.raises(UsageError, match=f"{variable} names a folder, and S3 needs a") as caught:
+        open_store(secure_endpoint[0]).head("k")
+    assert caught.value.remedy == "Name a file with all the authorities in AWS_CA_BUNDLE."
+
+
+@pytest.mark.parametrize("variable", BUNDLES)
+def test_reads_no_authorities_for_plain_http(
+    variable: str, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "/absent")
+    with faulty(lambda _: MISSING) as server:
+        assert open_store(server.endpoint).head("k") is None
 
 
 @pytest.mark.parametrize(
