@@ -87,6 +87,11 @@ def _unusable(config: RcloneConfig, remote: str, kind: str) -> UsageError:
         return UsageError(
             f"the rclone remote {remote} has no type", "Make it anew with `rclone config`."
         )
+    if config.missing:
+        return UsageError(
+            f"there is no remote {remote}, for RCLONE_CONFIG names no file: {config.missing}",
+            "Correct RCLONE_CONFIG, or unset it: rclone's usual file then counts.",
+        )
     place = config.file or "rclone's configuration, of which there is no file"
     return UsageError(
         f"there is no remote {remote} in {place}",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kargo_release.errors import InvalidError, UsageError
 
+_FILE = "RCLONE_CONFIG"
 _LARGEST = 1 << 20  # bytes
 _REFERENCE = re.compile(r"%\([^)]+\)s")
 _QUOTES = ("`", '"""')
@@ -30,6 +31,11 @@ class RcloneConfig:
     file: Path | None
     sections: Mapping[str, Mapping[str, str]] = field(repr=False)
     environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def missing(self) -> str:
+        """The file that ``RCLONE_CONFIG`` names, and that is not there; empty for none."""
+        return "" if self.file else self.environ.get(_FILE, "")
 
     def type_of(self, remote: str) -> str:
         """Return the remote's type, such as ``s3``; empty when there is no such remote."""
@@ -83,8 +89,8 @@ def _variable(*parts: str) -> str:
 
 
 def _file(environ: Mapping[str, str]) -> Path | None:
-    if "RCLONE_CONFIG" in environ:
-        named = environ["RCLONE_CONFIG"]
+    if _FILE in environ:
+        named = environ[_FILE]
         return Path(named) if named and Path(named).exists() else None
     return next((path for path in _usual_places(environ) if path.exists()), None)
 

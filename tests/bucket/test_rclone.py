@@ -339,3 +339,29 @@ def test_refuses_a_path_that_wanders(path: str, rclone: Rclone) -> None:
     rclone.write(f"[s]\ntype = s3\n{KEYS}")
     with pytest.raises(KargoError, match="cannot be the name"):
         rclone.open(f"rclone:s/{path}")
+
+
+def test_names_the_variable_whose_file_is_not_there(tmp_path: Path) -> None:
+    typo = str(tmp_path / "typo.conf")
+    with pytest.raises(UsageError) as caught:
+        resolve("rclone:store/backup", {"RCLONE_CONFIG": typo})
+    assert caught.value.message == (
+        f"there is no remote store, for RCLONE_CONFIG names no file: {typo}"
+    )
+    assert caught.value.remedy.startswith("Correct RCLONE_CONFIG")
+
+
+def test_needs_no_file_for_a_remote_of_variables(tmp_path: Path) -> None:
+    remote = {"TYPE": "s3", "ACCESS_KEY_ID": "releaser", "SECRET_ACCESS_KEY": "s3cret-key"}
+    environ = {f"RCLONE_CONFIG_STORE_{key}": value for key, value in remote.items()}
+    url, _ = resolve(
+        "rclone:store/backup", {**environ, "RCLONE_CONFIG": str(tmp_path / "typo.conf")}
+    )
+    assert url == "s3://backup/"
+
+
+@pytest.mark.parametrize("environ", [{}, {"RCLONE_CONFIG": ""}])
+def test_tells_that_rclone_has_no_file(environ: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="configuration, of which there is no file") as caught:
+        resolve("rclone:store/backup", environ)
+    assert "rclone config" in caught.value.remedy
