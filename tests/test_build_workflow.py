@@ -10,15 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from actionlint import Actionlint, actionlint
+from build_workflow import BUILD, FILE, PLAN, TEXT, WORKFLOW, run_lines
 
-ROOT = Path(__file__).parent.parent
-FILE = ROOT / ".github" / "workflows" / "build-images.yml"
-TEXT = FILE.read_text()
-# Without PyYAML's kinds, to which the key `on` would be a truth value.
-WORKFLOW: dict[str, Any] = yaml.load(TEXT, yaml.BaseLoader)  # noqa: S506 - makes texts only
-PLAN, BUILD = WORKFLOW["jobs"]["plan"], WORKFLOW["jobs"]["build"]
 HOSTILE = [
     "$(touch pwned)",
     "`touch pwned`",
@@ -52,12 +46,6 @@ def linter(tmp_path_factory: pytest.TempPathFactory) -> Actionlint:
 def steps() -> Iterator[dict[str, Any]]:
     for job in WORKFLOW["jobs"].values():
         yield from job["steps"]
-
-
-def run_lines(job: dict[str, Any], word: str) -> str:
-    """Return the only script of a job that has a word in it."""
-    [script] = [step["run"] for step in job["steps"] if word in step.get("run", "")]
-    return str(script)
 
 
 # The linter is older than this label of GitHub's.

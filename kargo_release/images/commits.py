@@ -43,7 +43,8 @@ class Source:
     @property
     def revision(self) -> str:
         """The commit that images are read from: the last one of what is looked at."""
-        return self.ref or self.ends[1] or "HEAD"
+        after = self.ends[1]
+        return self.ref or ("HEAD" if _NOTHING.fullmatch(after) else after) or "HEAD"
 
     @property
     def ends(self) -> tuple[str, str]:

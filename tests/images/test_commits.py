@@ -256,9 +256,10 @@ def test_tells_that_there_is_no_such_commit(clone: Sandbox, name: str) -> None:
 
 
 def test_images_are_those_of_the_last_commit_that_is_looked_at() -> None:
-    spans = [Source(), Source(message="x"), Source(ref="v1"), Source(span="a..b")]
+    gone = Source(span=f"a..{ZEROS}")
+    spans = [Source(), Source(message="x"), Source(ref="v1"), Source(span="a..b"), gone]
 
-    assert [each.revision for each in spans] == ["HEAD", "HEAD", "v1", "b"]
+    assert [each.revision for each in spans] == ["HEAD", "HEAD", "v1", "b", "HEAD"]
 
 
 def test_tells_that_there_is_no_commit_yet(tmp_path: Path) -> None:
