@@ -1,64 +1,23 @@
-"""Answers a registry's challenge: basic, or a token for one repository.
-
-Sources: the token protocol as in distribution/distribution
-``docs/content/spec/auth/token.md`` and ``oauth.md``.
-"""
+"""Answers a registry's challenge: basic, or a token for one repository."""
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
 
-from kargo_release.errors import FailedError, InvalidError, RefusedError, excerpt
-from kargo_release.oci.artifact import Blob
-from kargo_release.oci.call import Answer, Call
+from kargo_release.errors import RefusedError
+from kargo_release.oci.call import Answer
 from kargo_release.oci.challenges import Challenge, challenges
 from kargo_release.oci.credentials import USERNAME, Login
-from kargo_release.oci.hosts import is_loopback, origin
 from kargo_release.oci.image_credentials import USER
 from kargo_release.oci.refusals import refusal, said_remedy, words
+from kargo_release.oci.tokens import Grant, Scope, read_grant, token_request
 
 if TYPE_CHECKING:
     from kargo_release.oci.session import Session
 
 _OK = 200
 _UNAUTHORIZED = (400, 401, 403)
-_LONGEST_TOKEN = 1 << 20
-# What the protocol says of a token without expires_in.
-_DEFAULT_LIFE = 60.0
-# No token is kept for longer than a day, whatever number the server tells.
-_LONGEST_LIFE = 86400.0
-# A token is renewed this long before its end, so that it does not end under way.
-_MARGIN = 10.0
-_CLIENT = "kargo-release"
-_FORM = "application/x-www-form-urlencoded"
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What is to be done with one repository: ``pull``, or ``pull,push``."""
-
-    repository: str
-    actions: str
-
-    def deed(self) -> str:
-        """Return the scope in words."""
-        return f"{'push to' if 'push' in self.actions else 'pull'} {self.repository}"
-
-    def text(self) -> str:
-        """Return the scope as the token protocol writes it."""
-        return f"repository:{self.repository}:{self.actions}"
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What is sent for a scope, and until when, by the clock that only goes forward."""
-
-    challenge: Challenge
-    authorization: str = field(repr=False)
-    ends: float
 
 
 class Authentication:
@@ -144,58 +103,17 @@ class Authentication:
 
     def _granted(self, scope: Scope, challenge: Challenge) -> Grant:
         asked = time.monotonic()
-        document = self._token(scope, challenge)
-        token = document.get("token") or document.get("access_token")
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise self._unreadable(challenge)
-        seconds = _life(document.get("expires_in"))
-        grant = Grant(challenge, f"Bearer {token}", asked + max(seconds - _MARGIN, seconds / 2))
-        with self._lock:
-            self._grants[scope] = grant
-        return grant
-
-    def _token(self, scope: Scope, challenge: Challenge) -> Mapping[str, object]:
-        answer = self._session.attempt(self._request(scope, challenge))
+        call = token_request(self._session, scope, challenge, self._login())
+        answer = self._session.attempt(call)
         if answer.status_code in _UNAUTHORIZED:
             raise self.rejected(answer)
         if answer.status_code != _OK:
             what = f"the request for a token to {scope.deed()}"
             raise refusal(self._session.host, answer, what, self._session.log_in)
-        try:
-            document = answer.json()
-        except (ValueError, RecursionError):
-            document = None
-        if not isinstance(document, dict):
-            raise self._unreadable(challenge)
-        return document
-
-    def _request(self, scope: Scope, challenge: Challenge) -> Call:
-        realm = self._realm(challenge)
-        login = self._login()
-        wanted = {"scope": _wanted(scope, challenge)}
-        if service := challenge.parameters.get("service"):
-            wanted["service"] = service
-        if login and login.identity_token:
-            return _post(realm, wanted, login.identity_token)
-        return _get(realm, wanted, login.basic() if login else "")
-
-    def _realm(self, challenge: Challenge) -> str:
-        realm = challenge.parameters.get("realm", "")
-        parts = urlsplit(realm)
-        host, ours = parts.hostname or "", urlsplit(self._session.origin)
-        plain = parts.scheme == ours.scheme == "http" and (
-            is_loopback(host) or host == ours.hostname
-        )
-        if host and (parts.scheme == "https" or plain):
-            return realm
-        raise InvalidError(
-            f"registry {self._session.host} sends logins to {excerpt(realm)!r}, not over https",
-            "Correct the registry's token realm.",
-        )
-
-    def _unreadable(self, challenge: Challenge) -> FailedError:
-        where = excerpt(challenge.parameters.get("realm", ""))
-        return FailedError(f"{where} gave no token that can be read", "Check the registry's realm.")
+        grant = read_grant(challenge, answer, asked)
+        with self._lock:
+            self._grants[scope] = grant
+        return grant
 
     def rejected(self, refused: Answer) -> RefusedError:
         """Return the error for who does not accept our login, or asks for one that we lack."""
@@ -229,29 +147,3 @@ class Authentication:
             or f"Give the login the right to {scope.deed()} (for a robot of Harbor: Push "
             f"Repository), or log in as another; this one comes from {login.source}",
         )
-
-
-def _life(told: object) -> float:
-    """Return the seconds that a token is good for."""
-    return min(told, _LONGEST_LIFE) if isinstance(told, int | float) and told > 0 else _DEFAULT_LIFE
-
-
-def _get(realm: str, wanted: Mapping[str, str], basic: str) -> Call:
-    url = f"{realm}{'&' if urlsplit(realm).query else '?'}{urlencode(wanted)}"
-    return Call("GET", url, authorization=basic, audience=origin(realm), limit=_LONGEST_TOKEN)
-
-
-def _post(realm: str, wanted: Mapping[str, str], identity_token: str) -> Call:
-    form = {"grant_type": "refresh_token", "client_id": _CLIENT, "refresh_token": identity_token}
-    body = Blob(_FORM, urlencode({**form, **wanted}).encode())
-    return Call("POST", realm, {"Content-Type": _FORM}, body, limit=_LONGEST_TOKEN)
-
-
-def _wanted(scope: Scope, challenge: Challenge) -> str:
-    """Return the scope as the registry names it, with all the actions that are ours."""
-    kind, _, rest = challenge.parameters.get("scope", "").partition(":")
-    name, _, actions = rest.rpartition(":")
-    if kind != "repository" or not name or " " in rest:
-        return scope.text()
-    both = dict.fromkeys([*scope.actions.split(","), *actions.split(",")])
-    return f"{kind}:{name}:{','.join(action for action in both if action)}"

@@ -13,7 +13,7 @@ from kargo_release.errors import FailedError, RefusedError
 from kargo_release.oci.access import Access
 from kargo_release.oci.address import address
 from kargo_release.oci.artifact import Artifact, Manifest
-from kargo_release.oci.authentication import Authentication, Scope
+from kargo_release.oci.authentication import Authentication
 from kargo_release.oci.call import Answer
 from kargo_release.oci.credentials import FindLogin, find_login
 from kargo_release.oci.hosts import api_host, is_loopback
@@ -26,6 +26,7 @@ from kargo_release.oci.names import (
     is_digest,
 )
 from kargo_release.oci.retry import TimeLimits, retry
+from kargo_release.oci.tokens import Scope
 
 if TYPE_CHECKING:
     from kargo_release.oci.repository import Repository

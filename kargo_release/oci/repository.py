@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from kargo_release.errors import FailedError, InvalidError, KargoError
 from kargo_release.oci.artifact import Blob
-from kargo_release.oci.authentication import Authentication, Scope
+from kargo_release.oci.authentication import Authentication
 from kargo_release.oci.call import Answer, Call
 from kargo_release.oci.hosts import origin
 from kargo_release.oci.refusals import is_html, refusal
 from kargo_release.oci.retry import TransientError, retry
 from kargo_release.oci.session import Session
+from kargo_release.oci.tokens import Scope
 
 _MANIFESTS = ", ".join(
     (
