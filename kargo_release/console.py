@@ -38,9 +38,9 @@ class Console:
     ) -> None:
         self._stream = stream if stream is not None else sys.stderr
         environ = os.environ if environ is None else environ
-        self._in_terminal = self._stream.isatty() and environ.get("TERM") != "dumb"
-        self._coloured = self._in_terminal and "NO_COLOR" not in environ
-        self._in_github = environ.get("GITHUB_ACTIONS") == "true"
+        self.is_in_terminal = self._stream.isatty() and environ.get("TERM") != "dumb"
+        self._coloured = self.is_in_terminal and "NO_COLOR" not in environ
+        self.is_in_github = environ.get("GITHUB_ACTIONS") == "true"
         self._lock = threading.Lock()
         self._passing = ""
         self._is_read = True
@@ -58,7 +58,7 @@ class Console:
 
     def pass_by(self, text: str) -> None:
         """Show what is being waited for; on a terminal the next line takes its place."""
-        if not self._in_terminal:
+        if not self.is_in_terminal:
             self.say(text)
             return
         with self._lock:
@@ -74,7 +74,7 @@ class Console:
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
         """Put what is said meanwhile into a group of GitHub Actions' log; else under a title."""
-        if not self._in_github:
+        if not self.is_in_github:
             self.say(Painted(title, "strong"))
             yield
             return
@@ -116,7 +116,7 @@ class Console:
 
         Source: actions/runner ``src/Runner.Common/ActionCommand.cs`` (TryParseV2).
         """
-        is_command = self._in_github and line.lstrip().startswith("::")
+        is_command = self.is_in_github and line.lstrip().startswith("::")
         return line.replace("::", ": :", 1) if is_command else line
 
 

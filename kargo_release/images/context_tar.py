@@ -2,11 +2,12 @@
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kargo_release.errors import FailedError
 from kargo_release.images.context import Context, ContextFile
+from kargo_release.images.image_file import DOCKERFILE
 
 TIME = 315532800
 """The time of every file, 1980-01-01T00:00:00Z: the earliest that zip and FAT know."""
@@ -21,9 +22,18 @@ def write_tar(context: Context, path: Path) -> None:
         FailedError: It can't be written.
         InvalidError: A file can't be used.
     """
+    _write(_members(context), path)
+
+
+def write_dockerfile(text: bytes, path: Path) -> None:
+    """Write a context that holds nothing but a Dockerfile, as `write_tar` does."""
+    _write([(_info(DOCKERFILE, 0o644), text)], path)
+
+
+def _write(members: Iterable[tuple[tarfile.TarInfo, bytes]], path: Path) -> None:
     try:
         with tarfile.open(path, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for info, data in _members(context):
+            for info, data in members:
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
     except OSError as error:

@@ -39,7 +39,7 @@ class Origin:
 
     source: str
     commit: Commit
-    is_changed: bool
+    is_changed: bool = False
 
     @property
     def revision(self) -> str:
@@ -71,24 +71,27 @@ class ImageBuild:
         image: What its folder describes.
         tag: The tag that it gets.
         reference: Its whole name.
-        names: Other names under which Dockerfiles of the repository mean it.
         origin: Where the description comes from.
         inputs: What decides its content.
         context: What the builder sees; of another repository, with a commit for the ref.
         dockerfile: The Dockerfile's bytes.
+        root: The image that it begins with; empty for scratch, and where it can't be told.
         own_bases: Images of this run that it is based on.
+        names: Names under which the engine has it: the whole one, and those that Dockerfiles of
+            this run have for it.
         bases: The names of the images in its Dockerfile.
     """
 
     image: Image
     tag: str
     reference: str
-    names: tuple[str, ...]
     origin: Origin
     inputs: Inputs
     context: Context | GitContext
     dockerfile: bytes
+    root: str
     own_bases: tuple[str, ...]
+    names: tuple[str, ...]
     bases: tuple[str, ...]
 
     @property

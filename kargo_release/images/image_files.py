@@ -1,0 +1,162 @@
+"""The files of a built image, as far as they decide who may do what in it.
+
+Sources: passwd(5), group(5), path_resolution(7); opencontainers/runc ``libcontainer/user`` for
+what USER may hold.
+"""
+
+import posixpath
+import stat
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from kargo_release.docker.image import ImageFile
+from kargo_release.errors import InvalidError
+
+_MOST_LINKS = 40  # as Linux follows
+_MOST_USERS = 10_000
+_MOST_FILES = 1_000_000
+PASSWD, GROUP = "etc/passwd", "etc/group"
+
+
+@dataclass(frozen=True)
+class User:
+    """Who a process is."""
+
+    uid: int
+    gid: int
+    groups: Collection[int] = ()
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """The files of an image.
+
+    Args:
+        files: By path, without a slash in front.
+        texts: The contents of ``etc/passwd`` and ``etc/group``.
+    """
+
+    files: Mapping[str, ImageFile]
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def set_ids(self) -> frozenset[str]:
+        """The paths of plain files that are set-uid or set-gid."""
+        return frozenset(path for path, each in self.files.items() if each.is_set_id)
+
+    def user(self, text: str) -> User | None:
+        """Return who ``USER text`` is; None for a name that is not in the image's passwd."""
+        name, _, group = text.partition(":")
+        known = self._known(name or "0")
+        if known is None:
+            return None
+        gid = self._gid(group) if group else known.gid
+        groups = {
+            each[1] for each in self._groups() if known.name and known.name in each[2]
+        }  # of whom a group is a supplementary one
+        return User(known.uid, known.gid if gid is None else gid, groups)
+
+    def file(self, path: str) -> ImageFile | None:
+        """Return the plain file at a path, links followed inside of the image."""
+        resolved = self._resolved(path)
+        found = self.files.get(resolved) if resolved is not None else None
+        return found if found is not None and stat.S_ISREG(found.mode) else None
+
+    def is_executable(self, path: str, user: User) -> bool:
+        """Whether a user may start the file, and enter all folders above it."""
+        resolved = self._resolved(path)
+        file = self.file(path)
+        if resolved is None or file is None:
+            return False
+        above = resolved
+        while above := posixpath.dirname(above):
+            folder = self.files.get(above)
+            if folder is not None and not _may_execute(folder, user):
+                return False
+        return _may_execute(file, user)
+
+    def _resolved(self, path: str) -> str | None:
+        """Return the path without symbolic links; None where they lead in a circle."""
+        waiting = path.split("/")[::-1]
+        resolved = ""
+        links = 0
+        while waiting:
+            part = waiting.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                resolved = posixpath.dirname(resolved)
+                continue
+            here = posixpath.join(resolved, part)
+            found = self.files.get(here)
+            if found is None or not stat.S_ISLNK(found.mode):
+                resolved = here
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                return None
+            resolved = "" if found.link.startswith("/") else resolved
+            waiting += found.link.split("/")[::-1]
+        return resolved
+
+    def _known(self, name: str) -> "_Account | None":
+        number = int(name[:10]) if name.isascii() and name.isdecimal() else None
+        for line in self._lines(PASSWD):
+            if _is_number(line[_GID]) and name in (line[0], line[_UID]):
+                return _Account(line[0], int(line[_UID]), int(line[_GID]))
+        return None if number is None else _Account("", number, 0)
+
+    def _gid(self, name: str) -> int | None:
+        if name.isascii() and name.isdecimal():
+            return int(name[:10])
+        return next((gid for group, gid, _ in self._groups() if group == name), None)
+
+    def _groups(self) -> Iterable[tuple[str, int, list[str]]]:
+        for line in self._lines(GROUP):
+            if len(line) > _MEMBERS:
+                yield line[0], int(line[_UID]), line[_MEMBERS].split(",")
+
+    def _lines(self, file: str) -> Iterable[list[str]]:
+        lines = self.texts.get(file, "").splitlines()[:_MOST_USERS]
+        parts = (line.split(":") for line in lines)
+        return (each for each in parts if len(each) > _MEMBERS and _is_number(each[_UID]))
+
+
+_UID, _GID, _MEMBERS = 2, 3, 3
+
+
+@dataclass(frozen=True)
+class _Account:
+    name: str
+    uid: int
+    gid: int
+
+
+def by_path(files: Iterable[ImageFile]) -> dict[str, ImageFile]:
+    """Return files by their paths.
+
+    Raises:
+        InvalidError: They are more than a million.
+    """
+    found: dict[str, ImageFile] = {}
+    for each in files:
+        found[each.path] = each
+        if len(found) > _MOST_FILES:
+            raise InvalidError(
+                f"the image holds over {_MOST_FILES:,} files", "Leave caches in another stage."
+            )
+    return found
+
+
+def _may_execute(file: ImageFile, user: User) -> bool:
+    if user.uid == 0:
+        return True
+    if file.uid == user.uid:
+        return bool(file.mode & 0o100)
+    if file.gid == user.gid or file.gid in user.groups:
+        return bool(file.mode & 0o010)
+    return bool(file.mode & 0o001)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= len("4294967295")

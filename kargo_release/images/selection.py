@@ -1,0 +1,141 @@
+"""From what is asked for to what is to be built: contexts, bases and inputs looked up."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from kargo_release.images.bases import Bases, base_name, names_of
+from kargo_release.images.context import (
+    LARGEST_DOCKERFILE,
+    Context,
+    read_context,
+    read_file,
+)
+from kargo_release.images.desired import ImageBuild
+from kargo_release.images.dockerfile import SCRATCH
+from kargo_release.images.dockerfile_parser import parse_dockerfile
+from kargo_release.images.git_commit import pinned
+from kargo_release.images.git_context import GitContext
+from kargo_release.images.guards import changed_of
+from kargo_release.images.image import Image
+from kargo_release.images.image_file import DOCKERFILE
+from kargo_release.images.inputs import Inputs
+from kargo_release.images.order import sorted_by_base
+from kargo_release.images.project import Project
+from kargo_release.images.source import Source
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image that is asked for, and the tag that it is to get."""
+
+    image: Image
+    tag: str
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """A Dockerfile, the images that it begins with and copies from, and the first of all."""
+
+    data: bytes
+    bases: tuple[str, ...]
+    root: str
+
+
+class Selection:
+    """Makes the builds of what is wanted, bases first.
+
+    Args:
+        project: Where the images are.
+        source: What they are built from.
+        bases: Looks up what the Dockerfiles begin with.
+        platform: The builder's own, for images that name none.
+    """
+
+    def __init__(self, project: Project, source: Source, bases: Bases, platform: str) -> None:
+        self._project = project
+        self._source = source
+        self._tree = source.tree
+        self._bases = bases
+        self._platform = platform
+
+    def builds(self, wanted: Sequence[Wanted]) -> list[ImageBuild]:
+        """Return the builds in the order in which they can be made.
+
+        Raises:
+            InvalidError: A Dockerfile or a context can't be read, or images are based on each
+                other in a circle.
+            FailedError: A base, or the repository of a Git context, can't be had.
+        """
+        by_app = {each.image.app: each for each in wanted}
+        recipes = {app: self._recipe(each.image) for app, each in by_app.items()}
+        meant = self._meant(wanted)
+        own = {app: _own_bases(recipe, meant) for app, recipe in recipes.items()}
+        called = {name for names in own.values() for name in names}
+        return [
+            self._build(by_app[app], recipes[app], own[app], called)
+            for app in sorted_by_base({app: [*names.values()] for app, names in own.items()})
+        ]
+
+    def _meant(self, wanted: Sequence[Wanted]) -> dict[str, str]:
+        """Return the app that each whole name means."""
+        return {
+            name: each.image.app
+            for each in wanted
+            for name in names_of(each.image, each.tag, self._project.prefix)
+        }
+
+    def _recipe(self, image: Image) -> _Recipe:
+        file = f"{image.folder}/{DOCKERFILE}"
+        entries = {each.path: each for each in self._tree.entries(image.folder)}
+        data = read_file(self._tree, entries[file], LARGEST_DOCKERFILE)
+        dockerfile = parse_dockerfile(data, file, image.arguments)
+        stage = dockerfile.target(image.target)
+        root = dockerfile.lineage(stage)[0].base
+        known = root.text if root.is_sure and root.text != SCRATCH else ""
+        return _Recipe(data, tuple(dockerfile.bases(stage)), known)
+
+    def _build(
+        self, wanted: Wanted, recipe: _Recipe, own: Mapping[str, str], called: Set[str]
+    ) -> ImageBuild:
+        image = wanted.image
+        context = self._context(image)
+        inputs = Inputs(
+            context=context.digest if isinstance(context, Context) else str(context),
+            dockerfile=sha256(recipe.data).hexdigest(),
+            arguments=dict(image.arguments),
+            target=image.target or "",
+            platforms=image.platforms or (self._platform,),
+            bases=self._bases.digests(recipe.bases),
+            version=image.version,
+        )
+        reference = self._project.reference(image.repository, wanted.tag)
+        names = names_of(image, wanted.tag, self._project.prefix)
+        self._bases.own.update(dict.fromkeys(names, inputs.digest))
+        return ImageBuild(
+            image=image,
+            tag=wanted.tag,
+            reference=reference,
+            origin=replace(
+                self._source.origin, is_changed=bool(changed_of(image, self._source.changed))
+            ),
+            inputs=inputs,
+            context=context,
+            dockerfile=recipe.data,
+            root=recipe.root,
+            own_bases=tuple(dict.fromkeys(own.values())),
+            names=(reference, *sorted(names & called - {reference})),
+            bases=recipe.bases,
+        )
+
+    def _context(self, image: Image) -> Context | GitContext:
+        if isinstance(image.context, GitContext):
+            return pinned(self._project.repository, image.context)
+        return read_context(self._tree, image.context, f"{image.folder}/{DOCKERFILE}")
+
+
+def _own_bases(recipe: _Recipe, meant: Mapping[str, str]) -> dict[str, str]:
+    """Return the apps that a Dockerfile is based on, by the names that it has for them."""
+    found = (base_name(text) for text in recipe.bases)
+    names = (name.tagged for name in found if name and not name.digest)
+    return {name: meant[name] for name in names if name in meant}
