@@ -34,7 +34,7 @@ def test_tells_what_is_wrong_and_what_to_do(images: Sandbox) -> None:
     assert ended.out.splitlines() == [
         "images/bad/Dockerfile",
         "  1:1 KR001 error: no USER is set, so that the image runs as root",
-        "      → Create a user, or take the base's (node has node), and write USER before CMD.",
+        "      → Create a user, or take the base's (node's is 1000), and write USER before CMD.",
         "  1:1 KR012 warning: node:20 is not slim",
         "      → Take a slim variant, such as node:20-bookworm-slim; install what is missing.",
         "  3:1 KR070 error: port 80 is below 1024",

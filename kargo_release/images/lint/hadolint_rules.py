@@ -17,7 +17,7 @@ REPLACED: Mapping[str, tuple[str, str]] = {
     "DL3025": ("KR071", "lets `exec` pass"),
     "DL3042": ("KR042", _LAYERS),
     "DL3060": ("KR040", _LAYERS),
-    "DL3064": ("KR061", "looks at the value, too; KR060 does so for ARG"),
+    "DL3064": ("KR060", "looks at the value, too: a user's name is no secret"),
 }
 """Hadolint's rules that are left to ours: to which, and what ours does beyond.
 
@@ -35,7 +35,6 @@ SWITCHED_OFF: Mapping[str, str] = {
     "DL3033": _NO_PINS,
     "DL3037": _NO_PINS,
     "DL3041": _NO_PINS,
-    "DL3066": "the house names users, such as node; charts give the number in runAsUser",
     **{f"DL30{number}": _NO_CACHE_MOUNTS for number in range(68, 78)},
 }
 """Hadolint's rules that contradict the house."""

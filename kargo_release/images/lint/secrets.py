@@ -11,22 +11,16 @@ _REMEDY = (
     "Mount it where it is needed in the build: RUN --mount=type=secret,id=NAME; what the program "
     "needs is given when it runs."
 )
-IN_ARG = Rule(
+BY_NAME = Rule(
     "KR060",
     Severity.ERROR,
-    "a secret is asked for by ARG",
-    "Build arguments are told by docker history to everybody who has the image.",
-    _REMEDY,
-)
-IN_ENV = Rule(
-    "KR061",
-    Severity.ERROR,
-    "a secret is set by ENV",
-    "It is part of the image, for everybody who has it, even where a later ENV unsets it.",
+    "a secret is asked for by ARG, or set by ENV",
+    "Both are part of the image: docker history and docker inspect tell them to everybody who has "
+    "it, even where a later ENV unsets them.",
     _REMEDY,
 )
 BY_FORM = Rule(
-    "KR062",
+    "KR061",
     Severity.ERROR,
     "a value has the form of a secret",
     "It is part of the image and of the repository; who sees either can use it.",
@@ -53,19 +47,11 @@ def _variables(recipe: Recipe) -> Iterator[_Variable]:
                 yield _Variable(spot, instruction.keyword, name, value if given is None else given)
 
 
-def _by_name(recipe: Recipe, keyword: str, what: str) -> Iterator[Spot]:
+def _by_name(recipe: Recipe) -> Iterator[Spot]:
     for each in _variables(recipe):
-        is_named = each.keyword == keyword and is_secret_name(each.name)
-        if is_named and may_be_secret(each.name, each.value):
-            yield Spot(each.spot.instruction, f"{each.spot.message} {what}")
-
-
-def _in_arg(recipe: Recipe) -> Iterator[Spot]:
-    yield from _by_name(recipe, "ARG", "asks for a secret, as its name tells")
-
-
-def _in_env(recipe: Recipe) -> Iterator[Spot]:
-    yield from _by_name(recipe, "ENV", "holds a secret, as its name tells")
+        if is_secret_name(each.name) and may_be_secret(each.name, each.value):
+            does = "asks for" if each.keyword == "ARG" else "holds"
+            yield Spot(each.spot.instruction, f"{each.spot.message} {does} a secret, by its name")
 
 
 def _by_form(recipe: Recipe) -> Iterator[Spot]:
@@ -74,4 +60,4 @@ def _by_form(recipe: Recipe) -> Iterator[Spot]:
             yield Spot(each.spot.instruction, f"{each.spot.message} looks like {kind}")
 
 
-CHECKS = (Check(IN_ARG, _in_arg), Check(IN_ENV, _in_env), Check(BY_FORM, _by_form))
+CHECKS = (Check(BY_NAME, _by_name), Check(BY_FORM, _by_form))

@@ -12,7 +12,7 @@ NO_USER = Rule(
     Severity.ERROR,
     "no USER is set, so that the image runs as root",
     "Who breaks out of a program that runs as root is root; clusters refuse such images.",
-    "Create a user, or take the base's (node has node), and write USER before CMD.",
+    "Create a user, or take the base's (node's is 1000), and write USER before CMD.",
 )
 ROOT_USER = Rule(
     "KR002",

@@ -1,4 +1,4 @@
-"""KR060 to KR062: secrets in ARG and ENV, found, and never repeated."""
+"""KR060 and KR061: secrets in ARG and ENV, found, and never repeated."""
 
 import pytest
 from linted import ours, rules
@@ -20,7 +20,7 @@ HARMLESS = (
 
 @pytest.mark.parametrize("name", SECRET)
 def test_finds_secrets_by_name(name: str) -> None:
-    assert rules(f"{HEAD}ENV {name}=s3cret") == ["KR061:3"]
+    assert rules(f"{HEAD}ENV {name}=s3cret") == ["KR060:3"]
     assert rules(f"{HEAD}ARG {name}=s3cret") == ["KR060:3"]
     assert rules(f"{HEAD}ARG {name}") == ["KR060:3"]
 
@@ -32,8 +32,8 @@ def test_leaves_names_that_only_look_so(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["MAPTILER_KEY", "OPENRADIATION_KEY"])
 def test_a_name_that_may_be_a_secret_is_one_with_a_value_like_one(name: str) -> None:
-    assert rules(f"{HEAD}ENV {name}={RANDOM}") == ["KR061:3"]
-    assert rules(f"{HEAD}ENV {name}=$OTHER") == ["KR061:3"]
+    assert rules(f"{HEAD}ENV {name}={RANDOM}") == ["KR060:3"]
+    assert rules(f"{HEAD}ENV {name}=$OTHER") == ["KR060:3"]
     assert rules(f"{HEAD}ARG {name}") == ["KR060:3"]
     assert rules(f"{HEAD}ENV {name}=name") == []
 
@@ -46,12 +46,12 @@ def test_leaves_values_that_are_no_secrets(value: str) -> None:
 def test_looks_before_the_first_stage_in_all_stages_and_in_triggers() -> None:
     text = f"ARG TOKEN\nFROM node:20 AS build\nARG TOKEN\nENV A=1 TOKEN=$TOKEN\n{HEAD}"
 
-    assert rules(text) == ["KR060:1", "KR060:3", "KR061:4"]
+    assert rules(text) == ["KR060:1", "KR060:3", "KR060:4"]
     assert rules(f"{HEAD}ONBUILD ARG TOKEN") == ["KR060:3"]
 
 
 def test_knows_the_old_form_of_env() -> None:
-    assert rules(f"{HEAD}ENV PASSWORD s3cret and more") == ["KR061:3"]
+    assert rules(f"{HEAD}ENV PASSWORD s3cret and more") == ["KR060:3"]
 
 
 # Cut in two, so that who looks for secrets in this repository finds none.
@@ -77,7 +77,7 @@ def test_finds_secrets_by_form(kind: str) -> None:
     for keyword in ("ARG", "ENV"):
         [finding] = ours(f"{HEAD}{keyword} X={FORMS[kind]}")
 
-        assert (finding.rule, finding.message) == ("KR062", f"{keyword} X looks like {kind}")
+        assert (finding.rule, finding.message) == ("KR061", f"{keyword} X looks like {kind}")
         assert finding.remedy.startswith("Revoke it")
 
 
@@ -96,7 +96,7 @@ def test_leaves_values_of_other_forms(value: str) -> None:
 def test_looks_at_the_build_arguments_of_the_image() -> None:
     text = f"{HEAD}ARG SOURCE=https://example.com"
 
-    assert rules(text, arguments={"SOURCE": FORMS["a URL with a password"]}) == ["KR062:3"]
+    assert rules(text, arguments={"SOURCE": FORMS["a URL with a password"]}) == ["KR061:3"]
     assert rules(text, arguments={"SOURCE": "https://example.org"}) == []
 
 
@@ -105,5 +105,5 @@ def test_no_finding_holds_a_value() -> None:
     text = HEAD + "".join(f"ENV PASSWORD{n}={v}\nENV TOKEN={v}\n" for n, v in enumerate(values))
 
     told = " ".join(f"{each.message} {each.remedy}" for each in ours(text))
-    assert "ENV TOKEN holds a secret, as its name tells" in told
+    assert "ENV TOKEN holds a secret, by its name" in told
     assert not any(value in told for value in values)
