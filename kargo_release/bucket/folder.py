@@ -1,6 +1,5 @@
 """A folder that behaves as an object store; what it holds can be served as it is."""
 
-import errno
 import os
 import stat
 import tempfile
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from kargo_release.bucket.files import disk, opened, publish, write
 from kargo_release.bucket.keys import checked_key, is_key
 from kargo_release.bucket.moments import moment
 from kargo_release.bucket.store import Listed, LostRaceError, Protection, Stored, Trial
@@ -18,19 +18,6 @@ _LOCK = ".kargo-release.lock"
 _LOCK_TIMEOUT = 60.0  # seconds; a write takes milliseconds, so somebody hangs by then
 _TRIAL = bytes(4096)  # a block of a disk, which a full one has not
 _LOCK_POLL = 0.005  # seconds
-
-_REMEDIES = {
-    errno.ENOSPC: "Free some space on that disk, then run it again.",
-    errno.EDQUOT: "Free some space of your quota, then run it again.",
-    errno.EFBIG: "Raise the limit for the size of files (ulimit -f), then run it again.",
-    errno.EROFS: "Make the folder writable, or set another one as `backup`, then run it again.",
-    errno.EACCES: "Give yourself access to the folder, then run it again.",
-    errno.EPERM: "Give yourself access to the folder, then run it again.",
-}
-# Opening a FIFO to read would wait for ever; Windows takes what it reads for text.
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-# What file systems answer that know no hard links.
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class FolderStore:
@@ -66,7 +53,7 @@ class FolderStore:
             InvalidError: Something else than a file bears that name.
         """
         path = self._path(key)
-        with _disk(path), _opened(path) as descriptor:
+        with disk(path), opened(path) as descriptor:
             return None if descriptor is None else _state(descriptor)
 
     def get(self, key: str, limit: int) -> tuple[bytes, Stored] | None:
@@ -77,7 +64,7 @@ class FolderStore:
             InvalidError: The object is larger, or is something else than a file.
         """
         path = self._path(key)
-        with _disk(path), _opened(path) as descriptor:
+        with disk(path), opened(path) as descriptor:
             if descriptor is None:
                 return None
             with os.fdopen(os.dup(descriptor), "rb") as file:
@@ -95,7 +82,7 @@ class FolderStore:
         Raises:
             FailedError: The disk refused.
         """
-        with _disk(self._folder):
+        with disk(self._folder):
             yield from _listed(self._folder)
 
     def protection(self) -> Protection:
@@ -118,12 +105,12 @@ class FolderStore:
             FailedError: The disk refused; what was there is still there.
         """
         path = self._path(key)
-        with _disk(path), self._locked():
+        with disk(path), self._locked():
             self._require(key, if_match)
             temporary = path.with_name(f".{key}.part")
             try:
-                _write(temporary, data)
-                _publish(temporary, path, new=if_match is None)
+                write(temporary, data)
+                publish(temporary, path, new=if_match is None)
             finally:
                 temporary.unlink(missing_ok=True)
         return Stored(sha256(data).hexdigest())
@@ -134,7 +121,7 @@ class FolderStore:
         Raises:
             FailedError: It cannot.
         """
-        with _disk(self._folder), self._locked():
+        with disk(self._folder), self._locked():
             pass
 
     def trial(self) -> Trial:
@@ -144,9 +131,9 @@ class FolderStore:
             FailedError: The disk refused.
         """
         folder = self._folder.absolute()
-        with _disk(folder):
+        with disk(folder):
             nearest = next(each for each in (folder, *folder.parents) if each.exists())
-        with _disk(nearest), tempfile.TemporaryFile(dir=nearest) as file:
+        with disk(nearest), tempfile.TemporaryFile(dir=nearest) as file:
             file.write(_TRIAL)
             file.flush()
         return Trial("honoured")
@@ -180,15 +167,6 @@ class FolderStore:
             lock.release()
 
 
-@contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "Look at the folder, then run it again.")
-        raise FailedError(f"{path}: {error.strerror or error}", remedy) from error
-
-
 def _listed(folder: Path) -> Iterator[Listed]:
     try:
         names = sorted(filter(is_key, (path.name for path in folder.iterdir())), key=str.encode)
@@ -203,48 +181,8 @@ def _listed(folder: Path) -> Iterator[Listed]:
             yield Listed(name, state.st_size, None, moment(state.st_mtime))
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[int | None]:
-    try:
-        descriptor = os.open(path, _READ)
-    except FileNotFoundError:
-        yield None
-        return
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidError(f"{path} is not a file", "Move away what bears that name.")
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
 def _state(descriptor: int) -> Stored:
     digest = sha256()
     while block := os.read(descriptor, 1 << 20):
         digest.update(block)
     return Stored(digest.hexdigest())
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.unlink(missing_ok=True)
-    # Plain open: the mode follows the umask, so that whoever serves the folder can read the file.
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        # A backup has to outlive a power cut: the content goes to the disk before its name does.
-        os.fsync(file.fileno())
-
-
-def _publish(temporary: Path, path: Path, *, new: bool) -> None:
-    if not new:
-        temporary.replace(path)
-        return
-    try:
-        # Unlike a rename this fails when somebody who knows no lock has put a file there.
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        raise LostRaceError(str(path)) from None
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        temporary.replace(path)

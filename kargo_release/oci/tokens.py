@@ -104,7 +104,10 @@ def read_grant(challenge: Challenge, answer: Answer, asked: float) -> Grant:
 
 def _realm(session: "Session", challenge: Challenge) -> str:
     realm = challenge.parameters.get("realm", "")
-    parts = urlsplit(realm)
+    try:
+        parts = urlsplit(realm)
+    except ValueError:
+        parts = urlsplit("")
     host, ours = parts.hostname or "", urlsplit(session.origin)
     plain = parts.scheme == ours.scheme == "http" and (is_loopback(host) or host == ours.hostname)
     if host and (parts.scheme == "https" or plain):

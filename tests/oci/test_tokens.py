@@ -231,3 +231,14 @@ def test_sends_no_login_to_a_token_server_without_tls(
     faulty.faults = [Fault("GET", "/", 401, {"WWW-Authenticate": challenge})]
     with pytest.raises(InvalidError, match=r"sends logins to 'http://registry\.invalid/token'"):
         open_registry(faulty.url, RIGHT).tags("kano")
+
+
+@pytest.mark.parametrize("realm", ["", "https://[", "https://h:x/", "https://h:99999/", "token"])
+def test_tells_a_token_server_without_an_address(
+    faulty: FaultyServer, open_registry: OpenRegistry, realm: str
+) -> None:
+    faulty.faults = [Fault("GET", "/", 401, {"WWW-Authenticate": f'Bearer realm="{realm}"'})]
+    with pytest.raises(InvalidError) as raised:
+        open_registry(faulty.url).tags("kano")
+    assert repr(realm) in raised.value.message
+    assert raised.value.remedy
