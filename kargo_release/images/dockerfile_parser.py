@@ -56,41 +56,42 @@ class _Parser:
         self._file = file
         self._arguments = arguments
         self._values: dict[str, str] = {}
+        self._before: list[Instruction] = []
         self._stages: list[Stage] = []
+        self._followers: list[list[Instruction]] = []
         self._escape = "\\"
 
     def parse(self, data: bytes) -> Dockerfile:
         lines = split_lines(data, self._file)
         self._escape = lines.escape
-        arguments: list[Instruction] = []
-        followers: list[list[Instruction]] = []
         for statement in lines.statements:
-            instruction = self._instruction(statement, statement.text)
-            if instruction.keyword == "FROM":
-                self._stages.append(self._stage(instruction))
-                followers.append([])
-            elif followers:
-                followers[-1].append(instruction)
-            else:
-                self._before_stages(instruction)
-                arguments.append(instruction)
+            self._take(self._instruction(statement, statement.text))
         if not self._stages:
             last = lines.statements[-1].line
             raise self._fault(last, "there is no FROM", "Begin the first stage with FROM.")
         stages = tuple(
             replace(stage, instructions=tuple(rest))
-            for stage, rest in zip(self._stages, followers, strict=True)
+            for stage, rest in zip(self._stages, self._followers, strict=True)
         )
+        before = tuple(self._before)
         return Dockerfile(
-            self._file, lines.directives, tuple(arguments), self._values, lines.comments, stages
+            self._file, lines.directives, before, self._values, lines.comments, stages
         )
+
+    def _take(self, instruction: Instruction) -> None:
+        """Put an instruction where it belongs."""
+        if instruction.keyword == "FROM":
+            self._stages.append(self._stage(instruction))
+            self._followers.append([])
+        elif self._followers:
+            self._followers[-1].append(instruction)
+        else:
+            self._before_stages(instruction)
+            self._before.append(instruction)
 
     def _instruction(self, statement: Statement, text: str) -> Instruction:
         keyword, rest = split_keyword(text)
-        if keyword not in _NEEDS:
-            shown = f"unknown instruction {keyword[:40]!r}"
-            remedy = hint(keyword[:40], _NEEDS) or "Write an instruction, or continue the line."
-            raise self._fault(statement.line, shown, remedy)
+        self._check_keyword(keyword, statement.line)
         flags, rest = split_flags(rest)
         instruction = Instruction(
             keyword, flags, rest, json_words(rest), statement.heredocs,
@@ -100,12 +101,21 @@ class _Parser:
             what = f"{keyword} needs {_NEEDS[keyword]} or more arguments"
             raise self._fault(statement.line, what, "Give them, or remove the line.")
         if keyword == "ONBUILD":
-            trigger = self._instruction(statement, rest)
-            if trigger.keyword in _NOT_TRIGGERED:
-                what = f"ONBUILD can't trigger {trigger.keyword}"
-                raise self._fault(statement.line, what, "Trigger another instruction.")
-            return replace(instruction, trigger=trigger)
+            return replace(instruction, trigger=self._trigger(statement, rest))
         return instruction
+
+    def _check_keyword(self, keyword: str, line: int) -> None:
+        if keyword not in _NEEDS:
+            shown = f"unknown instruction {keyword[:40]!r}"
+            remedy = hint(keyword[:40], _NEEDS) or "Write an instruction, or continue the line."
+            raise self._fault(line, shown, remedy)
+
+    def _trigger(self, statement: Statement, text: str) -> Instruction:
+        trigger = self._instruction(statement, text)
+        if trigger.keyword in _NOT_TRIGGERED:
+            what = f"ONBUILD can't trigger {trigger.keyword}"
+            raise self._fault(statement.line, what, "Trigger another instruction.")
+        return trigger
 
     def _before_stages(self, instruction: Instruction) -> None:
         """Take in an ARG before the first FROM, the only thing that may stand there."""

@@ -106,22 +106,23 @@ class _Expansion:
         return self._modified(name[0], depth) if in_braces else self._value(name[0])
 
     def _modified(self, name: str, depth: int) -> str:
+        """Return what stands for ``${name…}``, from what follows the name on."""
         operator = _OPERATOR.match(self.text, self.at)
+        before = set(self.unset)
         if operator is None:
             self.is_sure = self.is_sure and self.text[self.at : self.at + 1] == "}"
-            self.word("}", depth + 1)
-            return self._value(name)
-        self.at = operator.end()
-        before = set(self.unset)
+        else:
+            self.at = operator.end()
         word = self.word("}", depth + 1)
+        kind = operator[0][-1] if operator else ""
         value = self.values.get(name)
-        has_value = bool(value) if ":" in operator[0] else value is not None
-        if operator[0].endswith("+"):
+        has_value = bool(value) if operator and operator[0][0] == ":" else value is not None
+        if kind == "+":
             return word if has_value else ""
-        if has_value or operator[0].endswith("?"):
-            self.unset = before  # of a word that does not count
-            return self._value(name)
-        return word
+        if kind == "-" and not has_value:
+            return word
+        self.unset = before  # of a word that does not count
+        return self._value(name)
 
     def _value(self, name: str) -> str:
         if name not in self.values:

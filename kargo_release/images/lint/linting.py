@@ -79,14 +79,7 @@ def lint_images(
 def lint_sources(apps: Sequence[str], sources: Mapping[str, Source], prefix: str) -> list[Finding]:
     """Return what is wrong with the Dockerfiles of ``apps``; as `lint_images`, without a tree."""
     hadolint = find_hadolint()
-    cookbook = Cookbook(sources, prefix)
-    recipes: dict[str, Recipe] = {}
-    found: list[Finding] = []
-    for app in dict.fromkeys(apps):
-        try:
-            recipes[app] = cookbook.recipe(app)
-        except InvalidError as error:
-            found.append(_unreadable(sources[app], error))
+    recipes, found = _recipes(dict.fromkeys(apps), sources, prefix)
     with ThreadPoolExecutor(1) as pool:  # Hadolint is another process: meanwhile ours are at work
         lintable = [_for_hadolint(sources[app], each) for app, each in recipes.items()]
         theirs = pool.submit(run_hadolint, hadolint, lintable)
@@ -97,6 +90,21 @@ def lint_sources(apps: Sequence[str], sources: Mapping[str, Source], prefix: str
         file = recipe.dockerfile.file
         found += silence(both, list(_silences(recipe.dockerfile)), app, file)
     return sorted(found)
+
+
+def _recipes(
+    apps: Iterable[str], sources: Mapping[str, Source], prefix: str
+) -> tuple[dict[str, Recipe], list[Finding]]:
+    """Return the recipes of ``apps``, and a finding for each that can't be read."""
+    cookbook = Cookbook(sources, prefix)
+    recipes: dict[str, Recipe] = {}
+    unreadable: list[Finding] = []
+    for app in apps:
+        try:
+            recipes[app] = cookbook.recipe(app)
+        except InvalidError as error:
+            unreadable.append(_unreadable(sources[app], error))
+    return recipes, unreadable
 
 
 def _read(images: Sequence[Image], tree: Tree) -> dict[str, Source]:
