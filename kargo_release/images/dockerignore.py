@@ -71,12 +71,20 @@ class DockerIgnore:
 
     def _matched(self, path: str) -> tuple[bool, ...]:
         """Return which rules match a path or a folder that it lies in."""
-        above = posixpath.dirname(path)
-        if above not in self._folders:
-            self._folders[above] = self._matched(above)
+        matched = self._folders[""]
+        ends = [at for at, character in enumerate(path) if character == "/"]
+        for end in ends:
+            folder = path[:end]
+            if folder not in self._folders:
+                self._folders[folder] = self._below(matched, folder)
+            matched = self._folders[folder]
+        return self._below(matched, path)
+
+    def _below(self, above: tuple[bool, ...], path: str) -> tuple[bool, ...]:
+        """Return which rules match a path, or did match one above."""
         return tuple(
             known or rule.pattern.matches(path)
-            for known, rule in zip(self._folders[above], self._rules, strict=True)
+            for known, rule in zip(above, self._rules, strict=True)
         )
 
 

@@ -7,6 +7,7 @@ regular expressions for Go's engine; Python's would take exponential time for so
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Self
 
 
@@ -67,51 +68,49 @@ class Pattern:
         return path == self.text
 
     def _matches_tokens(self, path: str) -> bool:
-        """Follow all ways through the tokens at once, one character after the other."""
-        here = self._reached({0})
+        """Follow all ways through the tokens at once; the bits of a number tell where they are.
+
+        Bit ``n`` of ``before`` is set where a way stands before token ``n``, and of ``inside``
+        where it is in the middle of what the token takes of folders.
+        """
+        before, inside = self._passed(1), 0
         for character in path:
-            here = self._reached(self._stepped(here, character))
-            if not here:
+            takes = self._takers(character)
+            folders = (before | inside) & takes & self._of(Kind.FOLDERS)
+            beyond = before & takes & self._of(Kind.ONE) | (folders if character == "/" else 0)
+            stays = before & takes & (self._of(Kind.MANY) | self._of(Kind.ALL))
+            before, inside = self._passed(beyond << 1 | stays), folders
+            if not before | inside:
                 return False
-        return 2 * len(self.tokens) in here
+        return bool(before >> len(self.tokens) & 1)
 
-    # A place is twice the number of the tokens passed, and one more inside of FOLDERS.
+    def _passed(self, before: int) -> int:
+        """Return the places and those behind tokens that may take nothing."""
+        optional = self._of(Kind.MANY) | self._of(Kind.ALL) | self._of(Kind.FOLDERS)
+        while (more := before | (before & optional) << 1) != before:
+            before = more
+        return before
 
-    def _reached(self, places: set[int]) -> set[int]:
-        """Return the places and those that are reached from them by taking nothing."""
-        reached = set(places)
-        waiting = list(places)
-        while waiting:
-            place = waiting.pop()
-            at = place // 2
-            is_open = at < len(self.tokens) and self.tokens[at].kind is not Kind.ONE
-            if is_open and place % 2 == 0 and (beyond := 2 * (at + 1)) not in reached:
-                reached.add(beyond)
-                waiting.append(beyond)
-        return reached
+    def _of(self, kind: Kind) -> int:
+        return self._kinds[kind]
 
-    def _stepped(self, places: set[int], character: str) -> set[int]:
+    @cached_property
+    def _kinds(self) -> dict[Kind, int]:
         return {
-            step
-            for place in places
-            if place // 2 < len(self.tokens)
-            for step in _steps(self.tokens[place // 2], place, character)
+            kind: sum(1 << at for at, each in enumerate(self.tokens) if each.kind is kind)
+            for kind in Kind
         }
 
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return {}
 
-def _steps(token: Token, place: int, character: str) -> Iterator[int]:
-    """Yield the places that a token leads to from its own by taking a character."""
-    beyond = 2 * (place // 2 + 1)
-    if not token.takes(character):
-        return
-    if token.kind is Kind.ONE:
-        yield beyond
-    elif token.kind is Kind.FOLDERS:
-        yield place | 1
-        if character == "/":
-            yield beyond
-    else:
-        yield place
+    def _takers(self, character: str) -> int:
+        """Return the tokens that take a character."""
+        if character not in self._known:
+            takers = (1 << at for at, each in enumerate(self.tokens) if each.takes(character))
+            self._known[character] = sum(takers)
+        return self._known[character]
 
 
 def _is_no_slash(character: str) -> bool:
