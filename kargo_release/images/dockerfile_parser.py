@@ -16,21 +16,16 @@ from kargo_release.images.dockerfile import (
     parse_reference,
     stage_called,
 )
+from kargo_release.images.dockerfile_forms import NEEDS, fault_in
 from kargo_release.images.dockerfile_lines import (
     DockerfileError,
     Statement,
     split_keyword,
     split_lines,
 )
-from kargo_release.images.dockerfile_variables import Expanded, TooMuchError, expand
+from kargo_release.images.dockerfile_variables import Expanded, ExpansionError, expand
 from kargo_release.images.dockerfile_words import json_words, split_flags
 
-# How many words an instruction needs at least; FROM is looked at by itself.
-_NEEDS = {
-    "ADD": 2, "ARG": 1, "CMD": 0, "COPY": 2, "ENTRYPOINT": 0, "ENV": 1, "EXPOSE": 1, "FROM": 1,
-    "HEALTHCHECK": 1, "LABEL": 1, "MAINTAINER": 1, "ONBUILD": 1, "RUN": 1, "SHELL": 1,
-    "STOPSIGNAL": 1, "USER": 1, "VOLUME": 1, "WORKDIR": 1,
-}  # fmt: skip
 _NOT_TRIGGERED = ("ONBUILD", "FROM", "MAINTAINER")
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9._-]*")
 
@@ -97,17 +92,16 @@ class _Parser:
             keyword, flags, rest, json_words(rest), statement.heredocs,
             statement.line, statement.end_line, statement.column,
         )  # fmt: skip
-        if len(instruction.words) < _NEEDS[keyword]:
-            what = f"{keyword} needs {_NEEDS[keyword]} or more arguments"
-            raise self._fault(statement.line, what, "Give them, or remove the line.")
+        if found := fault_in(instruction):
+            raise self._fault(statement.line, *found)
         if keyword == "ONBUILD":
             return replace(instruction, trigger=self._trigger(statement, rest))
         return instruction
 
     def _check_keyword(self, keyword: str, line: int) -> None:
-        if keyword not in _NEEDS:
+        if keyword not in NEEDS:
             shown = f"unknown instruction {keyword[:40]!r}"
-            remedy = hint(keyword[:40], _NEEDS) or "Write an instruction, or continue the line."
+            remedy = hint(keyword[:40], NEEDS) or "Write an instruction, or continue the line."
             raise self._fault(line, shown, remedy)
 
     def _trigger(self, statement: Statement, text: str) -> Instruction:
@@ -155,9 +149,8 @@ class _Parser:
     def _expand(self, text: str, line: int) -> Expanded:
         try:
             return expand(text, self._values, self._escape)
-        except TooMuchError:
-            what = "variables make this too long, or stand too deep in each other"
-            raise self._fault(line, what, "Write it without them.") from None
+        except ExpansionError as error:
+            raise self._fault(line, error.message, error.remedy) from None
 
     def _fault(self, line: int, what: str, remedy: str) -> DockerfileError:
         return DockerfileError(self._file, line, what, remedy)

@@ -18,8 +18,22 @@ _NAME = re.compile(r"[A-Za-z_]\w*|\d", re.ASCII)
 _OPERATOR = re.compile(r":?[-+?]")
 
 
-class TooMuchError(Exception):
-    """The text grows beyond `LENGTH_LIMIT`, or is nested beyond `DEPTH_LIMIT`."""
+class ExpansionError(Exception):
+    """The text can't be expanded: what is wrong, and what to do about it."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+def _too_much() -> ExpansionError:
+    what = "variables make this too long, or stand too deep in each other"
+    return ExpansionError(what, "Write it without them.")
+
+
+def _open(end: str) -> ExpansionError:
+    return ExpansionError(f"a {end} is missing", "Close every quote and every brace.")
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,7 @@ def expand(text: str, values: Mapping[str, str], escape: str = "\\") -> Expanded
         escape: The escape character.
 
     Raises:
-        TooMuchError: It grows or nests beyond measure.
+        ExpansionError: It grows or nests beyond measure, or a quote or brace is open.
     """
     expansion = _Expansion(text, values, escape)
     result = expansion.word("", 0)
@@ -67,14 +81,16 @@ class _Expansion:
     def word(self, end: str, depth: int) -> str:
         """Return the expanded text up to ``end``, which is taken as well; "" is the text's end."""
         if depth > DEPTH_LIMIT:
-            raise TooMuchError
+            raise _too_much()
         parts: list[str] = []
         length = 0
         while self.at < len(self.text) and self.text[self.at] != end:
             parts.append(self._part(end, depth))
             length += len(parts[-1])
             if length > LENGTH_LIMIT:
-                raise TooMuchError
+                raise _too_much()
+        if end and self.at >= len(self.text):
+            raise _open(end)
         self.at += 1
         return "".join(parts)
 
@@ -93,8 +109,10 @@ class _Expansion:
     def _literal(self) -> str:
         begin = self.at
         end = self.text.find("'", begin)
-        self.at = len(self.text) if end < 0 else end + 1
-        return self.text[begin:] if end < 0 else self.text[begin:end]
+        if end < 0:
+            raise _open("'")
+        self.at = end + 1
+        return self.text[begin:end]
 
     def _variable(self, depth: int) -> str:
         in_braces = self.text[self.at : self.at + 1] == "{"

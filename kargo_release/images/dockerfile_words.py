@@ -6,6 +6,7 @@ Source: moby/buildkit ``frontend/dockerfile/parser/line_parsers.go`` and ``split
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 # Each alternative begins with another character, but the last, which takes a quote without its
 # pair: so that no text is looked at twice.
@@ -13,7 +14,7 @@ _WORD = re.compile(r"""(?:\\.|'[^']*'|"(?:\\.|[^"\\])*+"|[^\s'"\\]|['"\\])++""",
 _FLAG = re.compile(r"""--([A-Za-z][\w-]*)(?:=((?:\\.|'[^']*'|"[^"]*"|[^\s'"\\])*+))?(?=\s|$)\s*""")
 _QUOTED = re.compile(r"""\\(.)|'([^']*)'|"((?:\\.|[^"\\])*+)\"""", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_PAIR = re.compile(r"([^=]+)=(.*)", re.DOTALL)
+_PAIR = re.compile(r"([^=]*)=(.*)", re.DOTALL)
 
 
 def words(text: str) -> list[str]:
@@ -47,16 +48,26 @@ def skip_flags(text: str) -> str:
 
 
 def json_words(text: str) -> tuple[str, ...] | None:
-    """Return the words of the JSON form; None for what Docker takes for the shell form."""
+    """Return the words of the JSON form; None for what is no list of texts."""
+    parsed = _json_list(text)
+    if parsed is None or not all(isinstance(each, str) for each in parsed):
+        return None
+    return tuple(parsed)
+
+
+def is_json_list(text: str) -> bool:
+    """Whether the text is a list in JSON, of whatever; what is none is the shell form."""
+    return _json_list(text) is not None
+
+
+def _json_list(text: str) -> list[Any] | None:
     if not text.lstrip().startswith("["):
         return None
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(parsed, list) or not all(isinstance(each, str) for each in parsed):
-        return None
-    return tuple(parsed)
+    return parsed if isinstance(parsed, list) else None
 
 
 def pairs(text: str) -> Iterator[tuple[str, str | None]]:

@@ -13,7 +13,7 @@ from kargo_release.images.dockerfile import (
     parse_reference,
 )
 from kargo_release.images.dockerfile_lines import DockerfileError
-from kargo_release.images.dockerfile_variables import TooMuchError, expand
+from kargo_release.images.dockerfile_variables import ExpansionError, expand
 from kargo_release.images.dockerfile_words import words
 from kargo_release.images.shell import Command, exec_commands, is_posix_shell, script_commands
 
@@ -184,9 +184,8 @@ class _Walk:
     def _expanded(self, text: str, instruction: Instruction) -> str:
         try:
             return expand(text, self._values, self._dockerfile.escape).text
-        except TooMuchError:
-            what = "variables make this too long, or stand too deep in each other"
-            raise self._fault(instruction, what, "Write it without them.") from None
+        except ExpansionError as error:
+            raise self._fault(instruction, error.message, error.remedy) from None
 
     def _fault(self, instruction: Instruction, what: str, remedy: str) -> DockerfileError:
         return DockerfileError(self._dockerfile.file, instruction.line, what, remedy)
