@@ -1,0 +1,166 @@
+"""Builds images: what should be there, what is, and only what is missing.
+
+The pipeline, in order: read what Git holds, look up the bases, compare with what is out, refuse
+what may not be replaced, check the Dockerfiles, and then for each image, bases first: build, check
+the image, try it, push, read back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kargo_release import plan
+from kargo_release.docker.builders import builder_for
+from kargo_release.docker.engine import Engine
+from kargo_release.docker.login import login_for
+from kargo_release.errors import KargoError, RefusedError
+from kargo_release.findings import Finding, has_errors
+from kargo_release.images.audience import Audience
+from kargo_release.images.bases import Bases
+from kargo_release.images.carrying_out import CarryingOut, Halting, ImageRow
+from kargo_release.images.desired import ImageBuild, counted
+from kargo_release.images.destinations import EngineDestination, RegistryDestination
+from kargo_release.images.guards import check_committed
+from kargo_release.images.lint.linting import lint_images
+from kargo_release.images.making import Maker, broken
+from kargo_release.images.project import Project
+from kargo_release.images.selection import Selection, Wanted
+from kargo_release.images.source import Source
+from kargo_release.plan import State
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may ask for.
+
+    Args:
+        push: Push to the registry; else the image stays in the engine.
+        no_cache: Do every step anew.
+        force: Build what is unchanged, too; what stands for one version is not pushed again.
+        dry_run: Return the plan, and change nothing.
+    """
+
+    push: bool = False
+    no_cache: bool = False
+    force: bool = False
+    dry_run: bool = False
+
+
+def build_images(
+    project: Project,
+    source: Source,
+    wanted: Sequence[Wanted],
+    options: Options,
+    audience: Audience,
+) -> list[ImageRow]:
+    """Build images; return what became of each, bases first.
+
+    Args:
+        project: Where the images are.
+        source: What they are built from.
+        wanted: What is built, and its tags.
+        options: What is asked for.
+        audience: Told of the plan and of each step.
+
+    Raises:
+        InvalidError: A Dockerfile or a context can't be read, or is not possible.
+        RefusedError: There is no engine, no registry to push to, or what would be pushed is not
+            committed.
+        FailedError: A destination, or a base, can't be asked.
+        InterruptError: Ctrl-C; the message says what is done.
+    """
+    if options.push:
+        check_committed([each.image for each in wanted], source.changed)
+    work = _begin(project, options, audience)
+    audience.waits(f"looking up what {counted(len(wanted))} begins with")
+    builds = _builds(project, source, wanted, work.maker.engine)
+    audience.waits(f"comparing {counted(len(builds))} with what is out")
+    found = plan.compare([work.destination], builds)
+    rows = [_allowed(row, work.destination.name, options) for row in found]
+    audience.planned(rows)
+    rows = _checked(rows, work, project, source, options)
+    if options.dry_run or any(row.error for row in rows):
+        return rows
+    return work.run(rows)
+
+
+def _begin(project: Project, options: Options, audience: Audience) -> CarryingOut:
+    store = project.registry() if options.push else None
+    engine = Engine.connect(project.environ)
+    halting = Halting(audience)
+    login = login_for(project.prefix.partition("/")[0], project.environ) if options.push else None
+    builder = builder_for(engine, project.environ)
+    maker = Maker(engine, builder, halting, login, options.no_cache)
+    jobs = project.settings.jobs
+    destination = (
+        RegistryDestination(store, maker, jobs) if store else EngineDestination(maker, jobs)
+    )
+    return CarryingOut(destination, maker, halting, audience, jobs)
+
+
+def _builds(
+    project: Project, source: Source, wanted: Sequence[Wanted], engine: Engine
+) -> list[ImageBuild]:
+    bases = Bases(engine.image, project.registry_at, project.prefix)
+    selection = Selection(project, source, bases, engine.platform)
+    return selection.builds(wanted)
+
+
+def _allowed(row: ImageRow, destination: str, options: Options) -> ImageRow:
+    """Return the row, refused where what is out may not be replaced; or lacking when forced."""
+    found = row.found.get(destination)
+    if row.error is not None or found is None or found.state is State.ABSENT:
+        return row
+    is_asked = found.state is State.DIFFERENT or options.force
+    if is_asked and options.push and row.desired.image.is_pinned:
+        return row.stopped(_out_already(row.desired, found.state))
+    if found.state is State.SAME and options.force:
+        forced = replace(found, state=State.DIFFERENT)
+        return replace(
+            row,
+            found={**row.found, destination: forced},
+            outcomes={**row.outcomes, destination: plan.Outcome.PLANNED},
+        )
+    return row
+
+
+def _out_already(build: ImageBuild, state: State) -> RefusedError:
+    if state is State.SAME:
+        return RefusedError(
+            f"{build.reference} is out, and stands for one version: it is never pushed again",
+            "Leave out --force; or put {append} into the image's `tag`, which may be replaced.",
+        )
+    return RefusedError(
+        f"{build.reference} is out with other inputs, and stands for one version",
+        "Give the image a new `version`, or put {append} into its `tag`, which may be replaced.",
+    )
+
+
+def _checked(
+    rows: Sequence[ImageRow],
+    work: CarryingOut,
+    project: Project,
+    source: Source,
+    options: Options,
+) -> list[ImageRow]:
+    """Return the rows, refused where a Dockerfile breaks a rule or the builder can't build it."""
+    todo = [row.desired for row in rows if row.error is None and not row.is_complete]
+    if not todo:
+        return list(rows)
+    work.audience.waits(f"checking the Dockerfiles of {counted(len(todo))}")
+    images = [build.image for build in todo]
+    findings = lint_images(images, source.tree, source.readable, project.prefix)
+    work.audience.found(findings)
+    return [_refused(row, findings, work.maker, push=options.push) for row in rows]
+
+
+def _refused(row: ImageRow, findings: Sequence[Finding], maker: Maker, *, push: bool) -> ImageRow:
+    if row.error is not None or row.is_complete:
+        return row
+    own = [each for each in findings if each.subject == row.desired.app]
+    if has_errors(own):
+        return row.stopped(broken(row.desired, own))
+    try:
+        maker.check(row.desired, push=push)
+    except KargoError as error:
+        return row.stopped(error)
+    return row

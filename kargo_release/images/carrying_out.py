@@ -1,0 +1,130 @@
+"""Makes what is missing: each image behind its bases, independent ones side by side."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from kargo_release import plan
+from kargo_release.errors import FailedError, InterruptError, KargoError
+from kargo_release.findings import Finding
+from kargo_release.images.audience import Audience, Listener
+from kargo_release.images.desired import ImageBuild
+from kargo_release.images.destinations import has_every_name
+from kargo_release.images.making import Maker
+from kargo_release.images.order import side_by_side
+from kargo_release.plan import Destination, Row
+
+ImageRow = Row[ImageBuild]
+
+
+class Halting:
+    """Passes on what is told, until somebody interrupts: then whatever tells a line is stopped."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._halted = threading.Event()
+
+    def halt(self) -> None:
+        """Stop what is being built as soon as it says something."""
+        self._halted.set()
+
+    def step(self, build: ImageBuild, what: str) -> None:
+        """Pass on what begins, unless it was interrupted."""
+        self._check()
+        self._listener.step(build, what)
+
+    def line(self, build: ImageBuild, line: str) -> None:
+        """Pass a line on, unless it was interrupted."""
+        self._check()
+        self._listener.line(build, line)
+
+    def found(self, findings: Sequence[Finding]) -> None:
+        """Pass on what is wrong."""
+        self._listener.found(findings)
+
+    def _check(self) -> None:
+        if self._halted.is_set():
+            raise InterruptError("interrupted", "Run the same command again.")
+
+
+@dataclass
+class CarryingOut:
+    """One run.
+
+    Args:
+        destination: Where the images go.
+        maker: Makes them.
+        halting: What the maker tells.
+        audience: Told of each image as it is done.
+        jobs: How many are made at once.
+    """
+
+    destination: Destination[ImageBuild]
+    maker: Maker
+    halting: Halting
+    audience: Audience
+    jobs: int
+    _done: dict[str, ImageRow] = field(default_factory=dict)
+
+    def run(self, rows: Sequence[ImageRow]) -> list[ImageRow]:
+        """Return the rows as they are when all is done that can be.
+
+        Raises:
+            InterruptError: Ctrl-C; the message says what is done.
+        """
+        by_app = {row.desired.app: row for row in rows}
+        bases = {app: row.desired.own_bases for app, row in by_app.items()}
+        needed = _needed(by_app)
+        try:
+            side_by_side(bases, self.jobs, lambda app: self._carry_out(by_app[app], app in needed))
+        except (KeyboardInterrupt, InterruptError):
+            self.halting.halt()
+            raise self._interrupted() from None
+        return [self._done[row.desired.app] for row in rows]
+
+    def _carry_out(self, row: ImageRow, is_needed: bool) -> ImageRow:
+        """Return the row, made if it must be; one that failed is told, not raised."""
+        failed = [app for app in row.desired.own_bases if self._done[app].error]
+        if failed:
+            row = row.stopped(_held_back(row.desired, failed))
+            self.audience.done(row, self.destination.name)
+        elif row.error is None and row.lacks(self.destination.name):
+            [row] = plan.carry_out([self.destination], [row], self.audience.done)
+        elif is_needed:
+            row = self._provided(row)
+        self._done[row.desired.app] = row
+        return row
+
+    def _provided(self, row: ImageRow) -> ImageRow:
+        """Make sure that an image that is out can be built upon: the engine has it by its names."""
+        build = row.desired
+        held = self.maker.engine.image(build.reference)
+        if (held is None and build.names == (build.reference,)) or has_every_name(
+            self.maker, build
+        ):
+            return row
+        try:
+            self.maker.make(build)
+        except KargoError as error:
+            return replace(row, error=error)
+        return row
+
+    def _interrupted(self) -> InterruptError:
+        done = [row.desired.title for row in self._done.values() if row.is_complete]
+        return InterruptError(
+            f"interrupted; done: {', '.join(done) or 'nothing'}",
+            "Run the same command again: it does what is missing.",
+        )
+
+
+def _needed(rows: Mapping[str, ImageRow]) -> set[str]:
+    """Return the apps that something is built upon."""
+    lacking = [row for row in rows.values() if not row.is_complete]
+    return {app for row in lacking for app in row.desired.own_bases}
+
+
+def _held_back(build: ImageBuild, failed: Sequence[str]) -> FailedError:
+    return FailedError(
+        f"{build.title} is held back, for {', '.join(failed)}, which it is based on, failed",
+        "Mend that first; then run this again.",
+    )

@@ -1,0 +1,203 @@
+"""Makes one image: build, check what was built, try it, and only then give it its name."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kargo_release.docker.engine import Engine
+from kargo_release.docker.image import LocalImage
+from kargo_release.docker.login import Login
+from kargo_release.docker.order import Builder, BuildOrder, RemoteContext, TarContext
+from kargo_release.errors import FailedError, RefusedError, excerpt
+from kargo_release.findings import Finding, has_errors
+from kargo_release.git.scratch import temporary_folder
+from kargo_release.images.audience import Listener
+from kargo_release.images.context import Context
+from kargo_release.images.context_tar import write_dockerfile, write_tar
+from kargo_release.images.desired import ImageBuild
+from kargo_release.images.image_file import DOCKERFILE
+from kargo_release.images.image_files import GROUP, PASSWD, ImageFiles, by_path
+from kargo_release.images.inspection import SMOKE_FAILED, finding, inspect
+
+_SMOKE_SECONDS = 120.0
+
+
+class FindingsError(RefusedError):
+    """An image breaks rules that are errors."""
+
+
+@dataclass
+class Maker:
+    """Makes images by one builder and one engine.
+
+    Args:
+        engine: Where images are kept and tried.
+        builder: What builds them.
+        listener: Told what happens.
+        login: For the registry that is pushed to; None for Docker's configuration.
+        no_cache: Whether every step is done anew.
+    """
+
+    engine: Engine
+    builder: Builder
+    listener: Listener
+    login: Login | None
+    no_cache: bool
+    _set_ids: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def check(self, build: ImageBuild, *, push: bool) -> None:
+        """Refuse what the builder can't do.
+
+        Raises:
+            RefusedError: It can't.
+            InvalidError: A value is none that a builder takes.
+        """
+        context = _context(build, Path())
+        orders = [self._order(build, context)]
+        if push and len(build.image.platforms) > 1:
+            orders.append(self._order_to_push(build, context))
+        for order in orders:
+            self.builder.check(order, build.dockerfile.decode(errors="replace"))
+
+    def make(self, build: ImageBuild) -> LocalImage:
+        """Return the image, built, checked and named in the engine; of one of its platforms.
+
+        Raises:
+            FailedError: It could not be built.
+            FindingsError: It breaks rules; it bears no name then.
+        """
+        self.listener.step(build, "building")
+        with temporary_folder() as folder:
+            order = self._order(build, written(build, folder))
+            built = self.builder.build(order, lambda line: self.listener.line(build, line))
+        image = self._image(built.image)
+        self.listener.step(build, "checking the image")
+        self._check_built(build, image)
+        for name in build.names:
+            self.engine.tag(image.id, name)
+        return image
+
+    def push(self, build: ImageBuild) -> str:
+        """Make the image, push it for all its platforms, and return its manifest's digest.
+
+        Raises:
+            FailedError: It could not be built or pushed.
+            RefusedError: It breaks rules, or the registry does not take it.
+        """
+        self.make(build)
+        self.listener.step(build, "pushing")
+        if len(build.image.platforms) <= 1:
+            return self.engine.push(
+                build.reference, self.login, lambda line: self.listener.line(build, line)
+            )
+        with temporary_folder() as folder:
+            order = self._order_to_push(build, written(build, folder))
+            return self.builder.build(order, lambda line: self.listener.line(build, line)).digest
+
+    def _order(self, build: ImageBuild, context: TarContext | RemoteContext) -> BuildOrder:
+        """Return the order of an image that can be looked at: of the engine's platform at best."""
+        platforms = build.image.platforms
+        own = [each for each in platforms if each == self.engine.platform]
+        return BuildOrder(
+            context=context,
+            tags=(),
+            arguments=build.image.arguments,
+            labels=build.labels,
+            target=build.image.target,
+            platforms=tuple((own or list(platforms))[:1]),
+            no_cache=self.no_cache,
+        )
+
+    def _order_to_push(self, build: ImageBuild, context: TarContext | RemoteContext) -> BuildOrder:
+        return BuildOrder(
+            context=context,
+            tags=(build.reference,),
+            arguments=build.image.arguments,
+            labels=build.labels,
+            target=build.image.target,
+            platforms=build.image.platforms,
+            push=True,
+            login=self.login,
+        )
+
+    def _check_built(self, build: ImageBuild, image: LocalImage) -> None:
+        texts = {path: self.engine.read(image.id, f"/{path}") or b"" for path in (PASSWD, GROUP)}
+        decoded = {path: text.decode(errors="replace") for path, text in texts.items()}
+        files = ImageFiles(by_path(self.engine.files(image.id)), decoded)
+        findings = inspect(build, image, files, self._set_ids_of_base(build))
+        findings += list(self._smoke(build, image))
+        self.listener.found(findings)
+        if has_errors(findings):
+            raise broken(build, findings)
+
+    def _set_ids_of_base(self, build: ImageBuild) -> frozenset[str]:
+        """Return the set-uid and set-gid files of the image that the build begins with."""
+        base, content = build.root, build.inputs.bases.get(build.root, "")
+        if not base:
+            return frozenset()
+        if content not in self._set_ids:
+            held = self.engine.image(base) or self._image(self._only(build))
+            files = self.engine.files(held.id)
+            self._set_ids[content] = frozenset(each.path for each in files if each.is_set_id)
+        return self._set_ids[content]
+
+    def _only(self, build: ImageBuild) -> str:
+        """Return the Id of the base, which BuildKit keeps to itself, brought into the engine."""
+        with temporary_folder() as folder:
+            file = folder / "context.tar"
+            write_dockerfile(f"FROM {build.root}\n".encode(), file)
+            order = BuildOrder(context=TarContext(file), tags=())
+            return self.builder.build(order, lambda _: None).image
+
+    def _smoke(self, build: ImageBuild, image: LocalImage) -> Iterator[Finding]:
+        if not build.image.smoke:
+            return
+        self.listener.step(build, "running the smoke command")
+        ended = self.engine.run(image.id, build.image.smoke, timeout=_SMOKE_SECONDS)
+        if ended.exit_code == 0:
+            return
+        how = f"ended with {ended.exit_code}"
+        if ended.exit_code is None:
+            how = f"did not end within {_SMOKE_SECONDS:g} s"
+        said = f": {excerpt(ended.output)}" if ended.output.strip() else ""
+        yield finding(build, SMOKE_FAILED, f"{excerpt(' '.join(build.image.smoke))} {how}{said}")
+
+    def _image(self, identifier: str) -> LocalImage:
+        image = self.engine.image(identifier)
+        if image is None:
+            raise FailedError(
+                f"the image {identifier[:80]} that was just built is gone from the engine",
+                "Look whether somebody removes images meanwhile; then run this again.",
+            )
+        return image
+
+
+def broken(build: ImageBuild, findings: Sequence[Finding]) -> FindingsError:
+    """Return the error for an image that breaks rules; the first one is told."""
+    errors = [each for each in sorted(findings) if has_errors([each])]
+    first, more = errors[0], len(errors) - 1
+    others = f" (and {more} more)" if more else ""
+    return FindingsError(
+        f"{build.title}: {first.rule} {first.message} ({first.file}:{first.line}){others}",
+        first.remedy,
+    )
+
+
+def written(build: ImageBuild, folder: Path) -> TarContext | RemoteContext:
+    """Return what the builder gets, with its files written into a folder.
+
+    Raises:
+        FailedError: They can't be written.
+    """
+    context = _context(build, folder)
+    if isinstance(context, TarContext) and isinstance(build.context, Context):
+        write_tar(build.context, context.file)
+    elif isinstance(context, RemoteContext):
+        context.dockerfile.write_bytes(build.dockerfile)
+    return context
+
+
+def _context(build: ImageBuild, folder: Path) -> TarContext | RemoteContext:
+    if isinstance(build.context, Context):
+        return TarContext(folder / "context.tar", build.context.dockerfile_path)
+    return RemoteContext(str(build.context), folder / DOCKERFILE)

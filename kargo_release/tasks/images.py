@@ -1,0 +1,141 @@
+"""The commands that build images."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kargo_release.commandline import Reply, command
+from kargo_release.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kargo_release.images.carrying_out import ImageRow
+    from kargo_release.images.selection import Wanted
+    from kargo_release.images.source import Source
+    from kargo_release.tasks.image_progress import BuildProgress
+
+_BOTH = {
+    "push": "Push to the registry that image_registry names; what is built must be committed.",
+    "no_cache": "Do every step anew.",
+    "force": "Build what is unchanged, too.",
+    "verbose": "Show all that the builder says.",
+}
+
+
+@command(
+    "[APP] [TAG]",
+    all="Build all images.",
+    platform="Build for this one, such as linux/arm64, instead of those of image.yaml.",
+    **_BOTH,
+)
+def build_image(  # noqa: PLR0913, PLR0917 - the parameters are the command's options
+    names: tuple[str, ...],
+    all: bool = False,  # noqa: A002 - the option's name
+    push: bool = False,
+    platform: tuple[str, ...] = (),
+    no_cache: bool = False,
+    force: bool = False,
+    verbose: bool = False,
+    dry_run: bool = False,
+) -> Reply:
+    """Build an image: check its Dockerfile, build, check what was built, try it, and push.
+
+    TAG is what is appended to the version, what image.yaml says when not given. What is there
+    already of the same inputs is left alone. What stands for one version is never replaced.
+
+    Example: kargo-release build-image mapserver --push
+    """
+    from kargo_release.images.build import Options, build_images
+    from kargo_release.images.project import Project
+    from kargo_release.images.source import working_tree
+
+    _check_names(names, is_all=all)
+    options = Options(push=push, no_cache=no_cache, force=force, dry_run=dry_run)
+    project = Project.open(Path.cwd())
+    with _progress(verbose=verbose) as progress, working_tree(project) as source:
+        wanted = _wanted(source, names, platform)
+        rows = build_images(project, source, wanted, options, progress)
+    return _reply(rows, progress)
+
+
+@command(
+    message="Read this text instead of a commit's message.",
+    ref="Read the message of this commit; HEAD when not given.",
+    range="Read the messages of a push: BEFORE..AFTER.",
+    **_BOTH,
+)
+def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the command's options
+    message: str = "",
+    ref: str = "",
+    range: str = "",  # noqa: A002 - the option's name
+    push: bool = False,
+    no_cache: bool = False,
+    force: bool = False,
+    verbose: bool = False,
+    dry_run: bool = False,
+) -> Reply:
+    """Build what commits ask for: each `[build APP]` and `[build APP TAG]` in their messages.
+
+    Images are built as the commit holds them; of a range, as the last commit does.
+
+    Example: kargo-release build-from-commit --push
+    """
+    from kargo_release.console import write_outputs
+    from kargo_release.images.build import Options, build_images
+    from kargo_release.images.commits import Source as Messages
+    from kargo_release.images.project import Project
+    from kargo_release.images.requested import requested
+    from kargo_release.images.selection import Wanted
+    from kargo_release.images.source import committed
+
+    options = Options(push=push, no_cache=no_cache, force=force, dry_run=dry_run)
+    messages = Messages(message, ref, range)
+    project = Project.open(Path.cwd())
+    with _progress(verbose=verbose) as progress:
+        source = committed(project, messages.revision)
+        asked = requested(project.repository, source.images, messages)
+        progress.warn(asked.warnings)
+        write_outputs(asked.outputs(), project.environ)
+        if not asked.builds:
+            return Reply("nothing to build", {"images": []})
+        wanted = [Wanted(build.image, build.tag) for build in asked.builds]
+        rows = build_images(project, source, wanted, options, progress)
+    return _reply(rows, progress)
+
+
+def _check_names(names: tuple[str, ...], *, is_all: bool) -> None:
+    """Raise UsageError unless either an app is named, or all are meant."""
+    usage = "Usage: build-image APP [TAG] [--options], or build-image --all [--options]"
+    if is_all and names:
+        raise UsageError(f"build-image has no use for {names[0]!r:.200} beside --all", usage)
+    if not is_all and not names:
+        raise UsageError("build-image needs APP [TAG]", usage)
+
+
+def _wanted(source: "Source", names: tuple[str, ...], platforms: tuple[str, ...]) -> "list[Wanted]":
+    from dataclasses import replace
+
+    from kargo_release.images.selection import Wanted
+
+    append = names[1] if len(names) > 1 else None
+    images = source.images.named(names[:1] or source.images)
+    chosen = [replace(each, platforms=platforms) if platforms else each for each in images]
+    return [Wanted(image, image.tag(append)) for image in chosen]
+
+
+def _reply(rows: "Sequence[ImageRow]", progress: "BuildProgress") -> Reply:
+    from kargo_release.tasks import image_documents
+
+    progress.tell_errors(rows)
+    return Reply(
+        image_documents.build_table(rows),
+        image_documents.build_document(rows, progress.findings),
+        image_documents.exit_code(rows),
+    )
+
+
+def _progress(*, verbose: bool) -> "BuildProgress":
+    from kargo_release.console import Console
+    from kargo_release.tasks.image_progress import BuildProgress
+
+    return BuildProgress(Console(), verbose=verbose)
