@@ -111,8 +111,8 @@ def _decoded(data: bytes, file: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DockerfileError(file, line, "this is not UTF-8", "Save the file as UTF-8.") from None
+        at = data.count(b"\n", 0, error.start) + 1
+        raise DockerfileError(file, at, "this is not UTF-8", "Save the file as UTF-8.") from None
 
 
 class _Reader:

@@ -102,7 +102,7 @@ def test_looks_at_the_build_arguments_of_the_image() -> None:
 
 def test_no_finding_holds_a_value() -> None:
     values = [f"{value.strip(chr(39))[:-1]}" for value in FORMS.values()]
-    text = HEAD + "".join(f"ENV PASSWORD{n}={v}\nENV TOKEN={v}\n" for n, v in enumerate(values))
+    text = HEAD + "".join(f"ENV PASSWORD{n}='{v}'\nENV TOKEN='{v}'\n" for n, v in enumerate(values))
 
     told = " ".join(f"{each.message} {each.remedy}" for each in ours(text))
     assert "ENV TOKEN holds a secret, by its name" in told
