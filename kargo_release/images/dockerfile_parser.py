@@ -26,6 +26,9 @@ from kargo_release.images.dockerfile_lines import (
 from kargo_release.images.dockerfile_variables import Expanded, ExpansionError, expand
 from kargo_release.images.dockerfile_words import json_words, split_flags
 
+VARIABLES_LIMIT = 2000
+"""How many variables ARG and ENV may set in a Dockerfile, each counted as often as it is set."""
+
 _NOT_TRIGGERED = ("ONBUILD", "FROM", "MAINTAINER")
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9._-]*")
 
@@ -55,6 +58,7 @@ class _Parser:
         self._stages: list[Stage] = []
         self._followers: list[list[Instruction]] = []
         self._escape = "\\"
+        self._variables = 0
 
     def parse(self, data: bytes) -> Dockerfile:
         lines = split_lines(data, self._file)
@@ -75,6 +79,7 @@ class _Parser:
 
     def _take(self, instruction: Instruction) -> None:
         """Put an instruction where it belongs."""
+        self._count(instruction)
         if instruction.keyword == "FROM":
             self._stages.append(self._stage(instruction))
             self._followers.append([])
@@ -83,6 +88,13 @@ class _Parser:
         else:
             self._before_stages(instruction)
             self._before.append(instruction)
+
+    def _count(self, instruction: Instruction) -> None:
+        if instruction.keyword in ("ARG", "ENV"):
+            self._variables += len(instruction.pairs)
+        if self._variables > VARIABLES_LIMIT:
+            what = f"more than {VARIABLES_LIMIT} variables are set"
+            raise self._fault(instruction.line, what, "Set fewer.")
 
     def _instruction(self, statement: Statement, text: str) -> Instruction:
         keyword, rest = split_keyword(text)

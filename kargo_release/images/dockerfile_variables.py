@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-LENGTH_LIMIT = 1 << 14
+LENGTH_LIMIT = 1 << 15
 """Characters that an expanded text may have: a variable may hold others, again and again."""
 
 DEPTH_LIMIT = 20

@@ -104,16 +104,26 @@ def _run_alone(program: Path, file: Lintable) -> list[Finding]:
 
 
 def _run(program: Path, files: Sequence[Lintable]) -> list[Finding]:
-    with TemporaryDirectory(prefix="kargo-release-lint-") as folder:
-        # By numbers: no name of an image is ever an argument.
-        names = [str(number) for number in range(len(files))]
-        for name, file in zip(names, files, strict=True):
-            Path(folder, name).write_text(file.text, encoding="utf-8", newline="\n")
-        Path(folder, "hadolint.yaml").write_text(_CONFIGURATION, encoding="ascii")
-        command = [str(program), "--config", "hadolint.yaml", "--format", "json", *names]
-        # Nobody's HADOLINT_ variables; it reads files as UTF-8 only where the locale says so.
-        output = run(command, timeout=TIME_LIMIT, cwd=Path(folder), env={"LANG": "C.UTF-8"})
+    try:
+        with TemporaryDirectory(prefix="kargo-release-lint-") as folder:
+            output = _run_in(Path(folder), program, files)
+    except OSError as error:
+        raise FailedError(
+            f"the Dockerfiles can't be copied for hadolint: {error.strerror}",
+            "Free some space, or name another folder in TMPDIR.",
+        ) from None
     return list(dict.fromkeys(_findings(output, files)))
+
+
+def _run_in(folder: Path, program: Path, files: Sequence[Lintable]) -> bytes:
+    # By numbers: no name of an image is ever an argument.
+    names = [str(number) for number in range(len(files))]
+    for name, file in zip(names, files, strict=True):
+        Path(folder, name).write_text(file.text, encoding="utf-8", newline="\n")
+    Path(folder, "hadolint.yaml").write_text(_CONFIGURATION, encoding="ascii")
+    command = [str(program), "--config", "hadolint.yaml", "--format", "json", *names]
+    # Nobody's HADOLINT_ variables; it reads files as UTF-8 only where the locale says so.
+    return run(command, timeout=TIME_LIMIT, cwd=folder, env={"LANG": "C.UTF-8"})
 
 
 def _findings(output: bytes, files: Sequence[Lintable]) -> Iterator[Finding]:
@@ -128,13 +138,13 @@ def _findings(output: bytes, files: Sequence[Lintable]) -> Iterator[Finding]:
 
 def _finding(said: Mapping[str, Any], file: Lintable) -> Finding:
     rule = str(said["code"])
-    line = file.lines[min(int(said["line"]), len(file.lines)) - 1]
+    line = file.lines[min(max(int(said["line"]), 1), len(file.lines)) - 1]
     if rule == HADOLINT_UNREADABLE:
         return finding(UNCHECKED, file.subject, file.file, line, UNCHECKED.title)
     severity = _SEVERITIES.get(said["level"], Severity.INFO)
     remedy = f"See {_PAGES[rule[:2]]}{rule}"
     return Finding(
-        rule, severity, file.subject, file.file, line, int(said["column"]),
+        rule, severity, file.subject, file.file, line, max(int(said["column"]), 1),
         excerpt(str(said["message"])), remedy,
     )  # fmt: skip
 

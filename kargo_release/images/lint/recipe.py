@@ -1,5 +1,6 @@
 """A Dockerfile as rules look at it: what each step does, and whether it is in the image."""
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +17,6 @@ from kargo_release.images.dockerfile_lines import DockerfileError
 from kargo_release.images.dockerfile_variables import ExpansionError, expand
 from kargo_release.images.dockerfile_words import words
 from kargo_release.images.shell import Command, exec_commands, is_posix_shell, script_commands
-
-VARIABLES_LIMIT = 500
-"""How many variables a Dockerfile may set."""
 
 OWN_BASES_LIMIT = 20
 """How many images of the repository may stand upon each other; those below are like others."""
@@ -112,7 +110,7 @@ def steps_of(dockerfile: Dockerfile, arguments: Mapping[str, str]) -> tuple[Step
     """Return the steps of all stages, variables followed.
 
     Raises:
-        DockerfileError: The variables are too many, or grow too long.
+        DockerfileError: Variables grow too long, or a quote is open.
     """
     walk = _Walk(dockerfile, arguments)
     return tuple(step for stage in dockerfile.stages for step in walk.stage(stage))
@@ -122,7 +120,8 @@ def steps_of(dockerfile: Dockerfile, arguments: Mapping[str, str]) -> tuple[Step
 class _Surroundings:
     """What an instruction finds: variables, and whether a POSIX shell runs what it says."""
 
-    values: Mapping[str, str]
+    environment: Mapping[str, str]
+    arguments: Mapping[str, str]
     is_posix: bool = True
 
 
@@ -131,16 +130,22 @@ class _Walk:
 
     def __init__(self, dockerfile: Dockerfile, arguments: Mapping[str, str]) -> None:
         self._dockerfile = dockerfile
-        self._arguments = arguments
+        self._given = arguments
         self._ends: list[_Surroundings] = []
 
     def stage(self, stage: Stage) -> Iterator[Step]:
-        begin = _Surroundings({}) if stage.parent is None else self._ends[stage.parent]
-        self._values = dict(begin.values)
+        begin = _Surroundings({}, {}) if stage.parent is None else self._ends[stage.parent]
+        self._environment = dict(begin.environment)
+        self._arguments = dict(begin.arguments)
         self._is_posix = begin.is_posix
         for instruction in stage.instructions:
             yield self._step(stage.index, instruction)
-        self._ends.append(_Surroundings(self._values, self._is_posix))
+        self._ends.append(_Surroundings(self._environment, self._arguments, self._is_posix))
+
+    @property
+    def _values(self) -> Mapping[str, str]:
+        """All variables: what ENV sets comes before what ARG sets, whichever stands first."""
+        return ChainMap(self._environment, self._arguments)
 
     def _step(self, stage: int, instruction: Instruction) -> Step:
         done = instruction.trigger or instruction
@@ -154,26 +159,25 @@ class _Walk:
         """Take in what the instruction changes for those that follow."""
         if instruction.keyword == "SHELL" and instruction.json:
             self._is_posix = is_posix_shell(instruction.json[0])
-        elif instruction.keyword in ("ARG", "ENV"):
-            is_argument = instruction.keyword == "ARG"
-            new = {
-                name: text
-                for name, value in instruction.pairs
-                if (text := self._value(name, value, instruction, is_argument)) is not None
-            }
-            self._values.update(new)
-            if len(self._values) > VARIABLES_LIMIT:
-                what = f"more than {VARIABLES_LIMIT} variables are set"
-                raise self._fault(instruction, what, "Set fewer.")
+        elif instruction.keyword == "ENV":
+            self._environment.update(
+                {
+                    name: self._expanded(value or "", instruction)
+                    for name, value in instruction.pairs
+                }
+            )
+        elif instruction.keyword == "ARG":
+            for name, value in instruction.pairs:
+                self._ask(name, value, instruction)
 
-    def _value(
-        self, name: str, value: str | None, instruction: Instruction, is_argument: bool
-    ) -> str | None:
-        if is_argument and name in self._arguments:
-            return self._arguments[name]
-        if value is None:
-            return self._dockerfile.values.get(name)
-        return self._expanded(value, instruction)
+    def _ask(self, name: str, default: str | None, instruction: Instruction) -> None:
+        """Set the variable of an ARG: as given for the image, by its default, or before FROM."""
+        if name in self._given:
+            self._arguments[name] = self._given[name]
+        elif default is not None:
+            self._arguments[name] = self._expanded(default, instruction)
+        elif name in self._dockerfile.values:
+            self._arguments[name] = self._dockerfile.values[name]
 
     def _commands(self, instruction: Instruction) -> Sequence[Command]:
         if instruction.json is not None:
@@ -185,10 +189,8 @@ class _Walk:
         try:
             return expand(text, self._values, self._dockerfile.escape).text
         except ExpansionError as error:
-            raise self._fault(instruction, error.message, error.remedy) from None
-
-    def _fault(self, instruction: Instruction, what: str, remedy: str) -> DockerfileError:
-        return DockerfileError(self._dockerfile.file, instruction.line, what, remedy)
+            file, line = self._dockerfile.file, instruction.line
+            raise DockerfileError(file, line, error.message, error.remedy) from None
 
 
 def _script(instruction: Instruction) -> str:

@@ -23,7 +23,8 @@ _HARMLESS_KEY = re.compile(
     r"|host|idempotency|site|map|hash)_key"
 )
 _HARMLESS_VALUE = re.compile(
-    r"|true|false|yes|no|on|off|none|null|\d{1,5}|/[\w./-]*|changeme|change-me", re.IGNORECASE
+    r"|true|false|yes|no|on|off|none|null|\d{1,5}|/[\w./-]*|[\w-]*(?:dummy|placeholder)[\w-]*",
+    re.IGNORECASE,
 )
 _RANDOM = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[A-Za-z0-9+/=_.-]{16,}")
 _REFERENCE = re.compile(r"\$\{?[A-Za-z_]\w*\}?", re.ASCII)

@@ -38,7 +38,9 @@ def test_a_name_that_may_be_a_secret_is_one_with_a_value_like_one(name: str) -> 
     assert rules(f"{HEAD}ENV {name}=name") == []
 
 
-@pytest.mark.parametrize("value", ["", '""', "true", "off", "3600", "/run/secrets/token", "None"])
+@pytest.mark.parametrize(
+    "value", ["", '""', "true", "off", "3600", "/run/secrets/token", "None", "dummy"]
+)
 def test_leaves_values_that_are_no_secrets(value: str) -> None:
     assert rules(f"{HEAD}ENV TOKEN={value}\nARG DB_PASSWORD={value}") == []
 

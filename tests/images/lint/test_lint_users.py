@@ -20,6 +20,7 @@ NODE = "FROM node:20-slim\n"
         (f'{NODE}USER "root"', ["KR002:2"]),
         (f"{NODE}ARG WHO=root\nUSER $WHO", ["KR002:3"]),
         (f"{NODE}ARG WHO\nUSER $WHO", ["KR002:3"]),
+        (f"{NODE}ENV WHO=root\nARG WHO=node\nUSER $WHO", ["KR002:4"]),
         (f"ARG WHO=0\n{NODE}ARG WHO\nUSER $WHO", ["KR002:4"]),
         (f"{NODE}USER node\nONBUILD USER root", []),
         (f"{NODE}USER node", []),

@@ -218,6 +218,17 @@ def test_tells_when_hadolint_fails(
     assert remedy in caught.value.remedy
 
 
+def test_tells_when_there_is_no_room_for_hadolints_copies(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+
+    with pytest.raises(FailedError) as caught:
+        lint(GOOD)
+    assert caught.value.message.startswith("the Dockerfiles can't be copied for hadolint: No such")
+    assert "TMPDIR" in caught.value.remedy
+
+
 def _program(folder: Path, script: str = "") -> Path:
     folder.mkdir(exist_ok=True)
     program = folder / "hadolint"
@@ -314,6 +325,8 @@ def test_hostile_files_end() -> None:
         "ENV A0=xxxxxxxxxxxxxxxx\n" + continued("ENV", many) * 20,
         "# kargo-release ignore=KR001 reason: x\nUSER 1\n" * 1500,
         "".join(f"ENV V{n}=1\n" for n in range(1900)),
+        "ENV A=" + "x" * 8000 + "\n" + continued("ENV", [f"V{n}=$A" for n in range(1900)]),
+        "ENV A=" + "x" * 8000 + "\n" + continued("ENV", [f"V{n}=$A" for n in range(50_000)]),
         continued("RUN", ["apt-get install gcc;"] * 20_000),
         continued("RUN", ["A='" + "x " * 10_000 + "';", *["$A;"] * 10_000]),
         continued("RUN", ["$(a"] * 50_000),
