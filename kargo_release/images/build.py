@@ -54,6 +54,8 @@ def build_images(
 ) -> list[ImageRow]:
     """Build images; return what became of each, bases first.
 
+    One that is refused or fails does so alone, but for those that are based on it.
+
     Args:
         project: Where the images are.
         source: What they are built from.
@@ -78,9 +80,7 @@ def build_images(
     rows = [_allowed(row, work.destination.name, options) for row in found]
     audience.planned(rows)
     rows = _checked(rows, work, project, source, options)
-    if options.dry_run or any(row.error for row in rows):
-        return rows
-    return work.run(rows)
+    return rows if options.dry_run else work.run(rows)
 
 
 def _begin(project: Project, options: Options, audience: Audience) -> CarryingOut:
@@ -110,17 +110,18 @@ def _allowed(row: ImageRow, destination: str, options: Options) -> ImageRow:
     found = row.found.get(destination)
     if row.error is not None or found is None or found.state is State.ABSENT:
         return row
-    is_asked = found.state is State.DIFFERENT or options.force
-    if is_asked and options.push and row.desired.image.is_pinned:
-        return row.stopped(_out_already(row.desired, found.state))
-    if found.state is State.SAME and options.force:
-        forced = replace(found, state=State.DIFFERENT)
-        return replace(
-            row,
-            found={**row.found, destination: forced},
-            outcomes={**row.outcomes, destination: plan.Outcome.PLANNED},
-        )
-    return row
+    lacking = _lacking(row, destination) if options.force else row
+    if lacking.is_complete:
+        return row
+    if options.push and row.desired.image.is_pinned:
+        return lacking.stopped(_out_already(row.desired, found.state))
+    return lacking
+
+
+def _lacking(row: ImageRow, destination: str) -> ImageRow:
+    """Return the row as if something else were there."""
+    found = replace(row.found[destination], state=State.DIFFERENT)
+    return replace(row, found={destination: found}, outcomes={destination: plan.Outcome.PLANNED})
 
 
 def _out_already(build: ImageBuild, state: State) -> RefusedError:

@@ -85,12 +85,12 @@ class CarryingOut:
     def _carry_out(self, row: ImageRow, is_needed: bool) -> ImageRow:
         """Return the row, made if it must be; one that failed is told, not raised."""
         failed = [app for app in row.desired.own_bases if self._done[app].error]
-        if failed:
+        if failed and row.error is None and not row.is_complete:
             row = row.stopped(_held_back(row.desired, failed))
             self.audience.done(row, self.destination.name)
         elif row.error is None and row.lacks(self.destination.name):
             [row] = plan.carry_out([self.destination], [row], self.audience.done)
-        elif is_needed:
+        elif row.error is None and is_needed:
             row = self._provided(row)
         self._done[row.desired.app] = row
         return row
@@ -119,12 +119,12 @@ class CarryingOut:
 
 def _needed(rows: Mapping[str, ImageRow]) -> set[str]:
     """Return the apps that something is built upon."""
-    lacking = [row for row in rows.values() if not row.is_complete]
+    lacking = [row for row in rows.values() if row.error is None and not row.is_complete]
     return {app for row in lacking for app in row.desired.own_bases}
 
 
 def _held_back(build: ImageBuild, failed: Sequence[str]) -> FailedError:
     return FailedError(
-        f"{build.title} is held back, for {', '.join(failed)}, which it is based on, failed",
+        f"{build.title} is held back, for {', '.join(failed)}, which it is based on, was not built",
         "Mend that first; then run this again.",
     )

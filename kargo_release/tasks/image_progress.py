@@ -61,8 +61,8 @@ class BuildProgress:
             self._console.say(f"{counted(len(rows))} unchanged, nothing to do")
             return
         refused = sum(row.error is not None for row in todo)
-        what = f"{counted(len(todo))} of {len(rows)} to build"
-        what = f"{counted(refused)} of {len(rows)} refused" if refused else what
+        what = f"{counted(len(todo) - refused)} of {len(rows)} to build"
+        what += f", {refused} refused" if refused else ""
         lines = [[row.desired.app, row.desired.tag, _standing(row)] for row in rows]
         with self._console.group(f"Plan: {what}"):
             self._console.say(table(("app", "tag", "state"), lines))
@@ -106,15 +106,23 @@ class BuildProgress:
         shown = lines if self._console.is_in_github else lines[-_LAST_LINES:]
         with self._console.group(f"Log of {row.desired.title}"):
             for line in shown:
-                self._console.say(line)
+                if line.strip():
+                    self._console.say(line)
 
     def tell_errors(self, rows: Sequence[ImageRow]) -> None:
         """Show every error once."""
-        for text in dict.fromkeys(str(row.error) for row in rows if row.error):
-            self._console.say(Painted("error: ", "bad"), text)
+        for row in rows:
+            if row.error:
+                self._console.say(Painted("error: ", "bad"), told(row))
 
 
 _WIDTH = 100  # characters of a line that passes by
+
+
+def told(row: ImageRow) -> str:
+    """Return a row's error, with the image that it is of."""
+    text, title = str(row.error), row.desired.title
+    return text if title in text or row.desired.reference in text else f"{title}: {text}"
 
 
 def word(outcome: Outcome, destination: str) -> str:
