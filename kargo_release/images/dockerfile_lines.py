@@ -37,14 +37,10 @@ class DockerfileError(InvalidError):
 
 @dataclass(frozen=True)
 class Heredoc:
-    """A text that stands in the lines after its instruction, which names it ``<<NAME``.
-
-    ``is_literal``: its name is quoted, so that nothing in it is expanded.
-    """
+    """A text that stands in the lines after its instruction, which names it ``<<NAME``."""
 
     name: str
     text: str
-    is_literal: bool
 
 
 @dataclass(frozen=True)
@@ -177,14 +173,14 @@ class _Reader:
                 if not goes_on:
                     return
 
-    def _heredoc(self, first: int, name: str, is_indented: bool, is_literal: bool) -> Heredoc:
+    def _heredoc(self, first: int, name: str, is_indented: bool) -> Heredoc:
         begin = self._at
         for at in range(begin, len(self._lines)):
             line = self._lines[at]
             if (line.lstrip("\t") if is_indented else line) == name:
                 self._at = at + 1
                 text = "".join(f"{each}\n" for each in self._lines[begin:at])
-                return Heredoc(name, text, is_literal)
+                return Heredoc(name, text)
         raise DockerfileError(
             self._file, first, f"the heredoc {name[:40]} has no end", f"End it by a line {name}."
         )
@@ -198,8 +194,8 @@ class _Reader:
         return DockerfileError(self._file, min(self._at, len(self._lines) - 1) + 1, what, remedy)
 
 
-def _heredocs(text: str, file: str, line: int) -> Iterator[tuple[str, bool, bool]]:
-    """Yield the name, indentation and literalness of each heredoc that an instruction names."""
+def _heredocs(text: str, file: str, line: int) -> Iterator[tuple[str, bool]]:
+    """Yield the heredocs that an instruction names, and whether tabs may stand before their end."""
     keyword, rest = split_keyword(text)
     if keyword == "ONBUILD":
         keyword, rest = split_keyword(rest)
@@ -210,7 +206,7 @@ def _heredocs(text: str, file: str, line: int) -> Iterator[tuple[str, bool, bool
             name = unquoted(found[2])
             if not name:
                 raise DockerfileError(file, line, "a heredoc has no name", "Write <<EOF.")
-            yield name, bool(found[1]), name != found[2]
+            yield name, bool(found[1])
 
 
 def split_keyword(text: str) -> tuple[str, str]:

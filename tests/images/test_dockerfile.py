@@ -79,7 +79,6 @@ def test_reads_heredocs() -> None:
         ("one", "# no comment\nFROM b\n"),
         ("two 2", "\ttabs\n"),
     ]
-    assert [each.is_literal for each in copy.heredocs] == [False, True]
     assert (copy.line, copy.end_line, user.line) == (2, 7, 8)
 
 

@@ -58,7 +58,7 @@ class Lintable:
 _SOUND = Lintable("", "", "FROM scratch\n", range(1, 3))
 
 
-def find_hadolint(environ: Mapping[str, str] | None = None) -> Path:
+def find_hadolint() -> Path:
     """Return Hadolint: the one beside this Python, else the one on PATH.
 
     Raises:
@@ -67,7 +67,7 @@ def find_hadolint(environ: Mapping[str, str] | None = None) -> Path:
     beside = Path(sys.executable).parent / "hadolint"
     if os.access(beside, os.X_OK):
         return beside
-    found = shutil.which("hadolint", path=(os.environ if environ is None else environ).get("PATH"))
+    found = shutil.which("hadolint")
     if found is None:
         raise RefusedError(
             "the program hadolint was not found, which checks Dockerfiles",

@@ -126,7 +126,11 @@ class _Surroundings:
 
 
 class _Walk:
-    """Goes through the stages; each begins with what its parent ended with."""
+    """Goes through the stages; each begins with what its parent ended with.
+
+    So the reference has it, and BuildKit. The engine's own builder (20.10) hands on what ENV set,
+    and not what ARG did.
+    """
 
     def __init__(self, dockerfile: Dockerfile, arguments: Mapping[str, str]) -> None:
         self._dockerfile = dockerfile
