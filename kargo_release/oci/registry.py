@@ -70,6 +70,8 @@ class Registry:
         root = f"{'http' if plain_http else 'https'}://{api_host(host)}"
         limits = limits or TimeLimits()
         self._session = Session(host, root, jobs=jobs, environ=environ, limits=limits)
+        if login is not find_login:
+            self._session.log_in = f"docker login {host}"
         self._authentication = Authentication(self._session, partial(login, host, path, environ))
 
     def reference(self, repository: str, tag: str) -> str:

@@ -44,12 +44,17 @@ class Session:
         jobs: How many connections are kept.
         environ: The environment, which names proxies and authorities.
         limits: How long to wait.
+
+    Attributes:
+        log_in: The command that logs in to this registry.
     """
 
     def __init__(
         self, host: str, url: str, *, jobs: int, environ: Mapping[str, str], limits: TimeLimits
     ) -> None:
         self.host = host
+        plain = " --plain-http" if url.startswith("http:") else ""
+        self.log_in = f"helm registry login {host}{plain}"
         self.origin = origin(url)
         self.limits = limits
         self._jobs = jobs
@@ -57,12 +62,6 @@ class Session:
         self._timeout = Timeout(connect=limits.connect, read=limits.read)
         self._lock = threading.Lock()
         self._pools: dict[str, HTTPConnectionPool | ProxyManager] = {}
-
-    @property
-    def log_in(self) -> str:
-        """The command that logs in to this registry."""
-        option = " --plain-http" if self.origin.startswith("http:") else ""
-        return f"helm registry login {self.host}{option}"
 
     def attempt(self, call: Call) -> Answer:
         """Send a request once, following the redirects of GET and HEAD, and return the answer.

@@ -67,3 +67,4 @@ def test_names_the_variables_of_a_login_that_is_not_accepted(tmp_path: Path) -> 
         with pytest.raises(RefusedError) as caught:
             registry.manifest("kano", "1.0")
     assert "Correct DOCKER_USER and DOCKER_PASSWORD" in caught.value.remedy
+    assert f"`docker login {server.host}`" in caught.value.remedy
