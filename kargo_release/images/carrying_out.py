@@ -1,7 +1,7 @@
 """Makes what is missing: each image behind its bases, independent ones side by side."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from kargo_release import plan
@@ -72,19 +72,21 @@ class CarryingOut:
         Raises:
             InterruptError: Ctrl-C; the message says what is done.
         """
-        by_app = {row.desired.app: row for row in rows}
-        bases = {app: row.desired.own_bases for app, row in by_app.items()}
-        needed = _needed(by_app)
+        known = {row.desired.title: row for row in rows}
+        bases = {title: row.desired.own_bases for title, row in known.items()}
+        needed = _needed(rows)
         try:
-            side_by_side(bases, self.jobs, lambda app: self._carry_out(by_app[app], app in needed))
+            side_by_side(
+                bases, self.jobs, lambda title: self._carry_out(known[title], title in needed)
+            )
         except (KeyboardInterrupt, InterruptError):
             self.halting.halt()
             raise self._interrupted() from None
-        return [self._done[row.desired.app] for row in rows]
+        return [self._done[row.desired.title] for row in rows]
 
     def _carry_out(self, row: ImageRow, is_needed: bool) -> ImageRow:
         """Return the row, made if it must be; one that failed is told, not raised."""
-        failed = [app for app in row.desired.own_bases if self._done[app].error]
+        failed = [title for title in row.desired.own_bases if self._done[title].error]
         if failed and row.error is None and not row.is_complete:
             row = row.stopped(_held_back(row.desired, failed))
             self.audience.done(row, self.destination.name)
@@ -92,7 +94,7 @@ class CarryingOut:
             [row] = plan.carry_out([self.destination], [row], self.audience.done)
         elif row.error is None and is_needed:
             row = self._provided(row)
-        self._done[row.desired.app] = row
+        self._done[row.desired.title] = row
         return row
 
     def _provided(self, row: ImageRow) -> ImageRow:
@@ -117,10 +119,10 @@ class CarryingOut:
         )
 
 
-def _needed(rows: Mapping[str, ImageRow]) -> set[str]:
-    """Return the apps that something is built upon."""
-    lacking = [row for row in rows.values() if row.error is None and not row.is_complete]
-    return {app for row in lacking for app in row.desired.own_bases}
+def _needed(rows: Sequence[ImageRow]) -> set[str]:
+    """Return the titles of those that something is built upon."""
+    lacking = [row for row in rows if row.error is None and not row.is_complete]
+    return {title for row in lacking for title in row.desired.own_bases}
 
 
 def _held_back(build: ImageBuild, failed: Sequence[str]) -> FailedError:

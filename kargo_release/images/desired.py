@@ -76,7 +76,7 @@ class ImageBuild:
         context: What the builder sees; of another repository, with a commit for the ref.
         dockerfile: The Dockerfile's bytes.
         root: The image that it begins with; empty for scratch, and where it can't be told.
-        own_bases: Images of this run that it is based on.
+        own_bases: The titles of the images of this run that it is based on.
         names: Names under which the engine has it: the whole one, and those that Dockerfiles of
             this run have for it.
         bases: The names of the images in its Dockerfile.

@@ -11,10 +11,10 @@ Result = TypeVar("Result")
 
 
 def sorted_by_base(bases: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the apps, each behind the apps that it is based on.
+    """Return the images, each behind those that it is based on.
 
     Args:
-        bases: For each app those that its Dockerfile names.
+        bases: For each image those that its Dockerfile means.
 
     Raises:
         InvalidError: Some are based on each other in a circle.
@@ -32,14 +32,14 @@ def sorted_by_base(bases: Mapping[str, Sequence[str]]) -> list[str]:
 def side_by_side(
     bases: Mapping[str, Sequence[str]], jobs: int, work: Callable[[str], Result]
 ) -> dict[str, Result]:
-    """Return what ``work`` returns for each app, begun as soon as its bases are done.
+    """Return what ``work`` returns for each image, begun as soon as its bases are done.
 
     An interrupt cancels what has not begun, and waits for what has.
 
     Args:
-        bases: For each app those that must be done before; all are apps of this mapping.
+        bases: For each image those that must be done before; all are in this mapping.
         jobs: How many are worked on at once.
-        work: Must not raise what only one app is to suffer from.
+        work: Must not raise what only one image is to suffer from.
     """
     waiting = TopologicalSorter(bases)
     waiting.prepare()
@@ -48,12 +48,12 @@ def side_by_side(
     with ThreadPoolExecutor(jobs) as pool:
         try:
             while waiting.is_active():
-                running.update((pool.submit(work, app), app) for app in waiting.get_ready())
+                running.update((pool.submit(work, name), name) for name in waiting.get_ready())
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    app = running.pop(future)
-                    done[app] = future.result()
-                    waiting.done(app)
+                    name = running.pop(future)
+                    done[name] = future.result()
+                    waiting.done(name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -32,6 +32,11 @@ class Wanted:
     image: Image
     tag: str
 
+    @property
+    def title(self) -> str:
+        """How a person names what is built."""
+        return f"{self.image.app} {self.tag}"
+
 
 @dataclass(frozen=True)
 class _Recipe:
@@ -67,20 +72,20 @@ class Selection:
                 other in a circle.
             FailedError: A base, or the repository of a Git context, can't be had.
         """
-        by_app = {each.image.app: each for each in wanted}
-        recipes = {app: self._recipe(each.image) for app, each in by_app.items()}
+        by_title = {each.title: each for each in wanted}
+        recipes = {title: self._recipe(each.image) for title, each in by_title.items()}
         meant = self._meant(wanted)
-        own = {app: _own_bases(recipe, meant) for app, recipe in recipes.items()}
+        own = {title: _own_bases(recipe, meant) for title, recipe in recipes.items()}
         called = {name for names in own.values() for name in names}
         return [
-            self._build(by_app[app], recipes[app], own[app], called)
-            for app in sorted_by_base({app: [*names.values()] for app, names in own.items()})
+            self._build(by_title[title], recipes[title], own[title], called)
+            for title in sorted_by_base({each: [*names.values()] for each, names in own.items()})
         ]
 
     def _meant(self, wanted: Sequence[Wanted]) -> dict[str, str]:
-        """Return the app that each whole name means."""
+        """Return the title of the image that each whole name means."""
         return {
-            name: each.image.app
+            name: each.title
             for each in wanted
             for name in names_of(each.image, each.tag, self._project.prefix)
         }
@@ -135,7 +140,7 @@ class Selection:
 
 
 def _own_bases(recipe: _Recipe, meant: Mapping[str, str]) -> dict[str, str]:
-    """Return the apps that a Dockerfile is based on, by the names that it has for them."""
+    """Return the titles of the images that a Dockerfile means, by their whole names."""
     found = (base_name(text) for text in recipe.bases)
     names = (name.tagged for name in found if name and not name.digest)
     return {name: meant[name] for name in names if name in meant}

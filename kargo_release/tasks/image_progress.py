@@ -74,7 +74,7 @@ class BuildProgress:
     def line(self, build: ImageBuild, line: str) -> None:
         """Keep a line of the builder; show it if all are wanted, or for a moment."""
         with self._lock:
-            self._logs[build.app](line)
+            self._logs[build.title](line)
         if self._verbose:
             self._console.say(Painted(f"{build.app} | ", "quiet"), line)
         elif self._console.is_in_terminal and line.strip():
@@ -100,7 +100,7 @@ class BuildProgress:
             )  # fmt: skip
 
     def _show_log(self, row: ImageRow) -> None:
-        lines = self._logs.pop(row.desired.app).lines if row.desired.app in self._logs else ()
+        lines = self._logs.pop(row.desired.title).lines if row.desired.title in self._logs else ()
         if self._verbose or not lines or not (row.error or self._console.is_in_github):
             return
         shown = lines if self._console.is_in_github else lines[-_LAST_LINES:]

@@ -153,7 +153,7 @@ def test_comes_behind_its_base_and_has_its_inputs(clone: Sandbox, name: str, pre
     found = builds(clone, "above", "base", prefix=prefix)
 
     assert list(found) == ["base", "above"]
-    assert found["above"].own_bases == ("base",)
+    assert found["above"].own_bases == ("base 1.0.0-latest",)
     assert found["above"].inputs.bases == {name: found["base"].inputs.digest}
     assert found["base"].names[0] == f"{prefix}/base:1.0.0-latest".lstrip("/")
 
@@ -176,7 +176,7 @@ def test_counts_a_stage_that_is_copied_from(clone: Sandbox) -> None:
     write(clone, "above", "FROM debian:12\nCOPY --from=base:1.0.0-latest /a /b\n")
     clone.commit()
 
-    assert builds(clone, "base", "above")["above"].own_bases == ("base",)
+    assert builds(clone, "base", "above")["above"].own_bases == ("base 1.0.0-latest",)
 
 
 def test_takes_another_tag_of_a_base_for_another_image(clone: Sandbox) -> None:
