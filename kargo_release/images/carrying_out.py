@@ -1,8 +1,9 @@
 """Makes what is missing: each image behind its bases, independent ones side by side."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from kargo_release import plan
 from kargo_release.errors import FailedError, InterruptError, KargoError
@@ -74,27 +75,27 @@ class CarryingOut:
         """
         known = {row.desired.title: row for row in rows}
         bases = {title: row.desired.own_bases for title, row in known.items()}
-        needed = _needed(rows)
+        work = partial(self._carry_out, known=known, needed=_needed(rows))
         try:
-            side_by_side(
-                bases, self.jobs, lambda title: self._carry_out(known[title], title in needed)
-            )
+            side_by_side(bases, self.jobs, work, self.halting.halt)
         except (KeyboardInterrupt, InterruptError):
-            self.halting.halt()
             raise self._interrupted() from None
         return [self._done[row.desired.title] for row in rows]
 
-    def _carry_out(self, row: ImageRow, is_needed: bool) -> ImageRow:
-        """Return the row, made if it must be; one that failed is told, not raised."""
+    def _carry_out(
+        self, title: str, known: Mapping[str, ImageRow], needed: Container[str]
+    ) -> ImageRow:
+        """Return an image's row, made if it must be; one that failed is told, not raised."""
+        row = known[title]
         failed = [title for title in row.desired.own_bases if self._done[title].error]
         if failed and row.error is None and not row.is_complete:
             row = row.stopped(_held_back(row.desired, failed))
             self.audience.done(row, self.destination.name)
         elif row.error is None and row.lacks(self.destination.name):
             [row] = plan.carry_out([self.destination], [row], self.audience.done)
-        elif row.error is None and is_needed:
+        elif row.error is None and title in needed:
             row = self._provided(row)
-        self._done[row.desired.title] = row
+        self._done[title] = row
         return row
 
     def _provided(self, row: ImageRow) -> ImageRow:

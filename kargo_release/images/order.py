@@ -30,7 +30,10 @@ def sorted_by_base(bases: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def side_by_side(
-    bases: Mapping[str, Sequence[str]], jobs: int, work: Callable[[str], Result]
+    bases: Mapping[str, Sequence[str]],
+    jobs: int,
+    work: Callable[[str], Result],
+    halt: Callable[[], None] = lambda: None,
 ) -> dict[str, Result]:
     """Return what ``work`` returns for each image, begun as soon as its bases are done.
 
@@ -40,7 +43,10 @@ def side_by_side(
         bases: For each image those that must be done before; all are in this mapping.
         jobs: How many are worked on at once.
         work: Must not raise what only one image is to suffer from.
+        halt: Told of an interrupt, before what runs is waited for.
     """
+    if len(bases) == 1:  # here an interrupt reaches the work itself
+        return {name: work(name) for name in bases}
     waiting = TopologicalSorter(bases)
     waiting.prepare()
     done: dict[str, Result] = {}
@@ -55,6 +61,7 @@ def side_by_side(
                     done[name] = future.result()
                     waiting.done(name)
         except BaseException:
+            halt()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return done

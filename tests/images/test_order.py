@@ -63,11 +63,20 @@ def test_tells_the_circle() -> None:
 
 def test_stops_at_an_interrupt_and_begins_nothing_more() -> None:
     begun: list[str] = []
+    halted = threading.Event()
 
-    def work(app: str) -> None:
-        begun.append(app)
-        raise KeyboardInterrupt
+    def work(name: str) -> None:
+        begun.append(name)
+        if name == "a":
+            raise KeyboardInterrupt
+        assert halted.wait(20)
 
     with pytest.raises(KeyboardInterrupt):
-        side_by_side({"a": [], "b": ["a"]}, 2, work)
-    assert begun == ["a"]
+        side_by_side({"a": [], "b": [], "c": ["a"]}, 2, work, halted.set)
+    assert sorted(begun) == ["a", "b"]
+
+
+def test_works_on_a_single_image_where_an_interrupt_reaches_it() -> None:
+    worker = side_by_side({"a": []}, 2, lambda _: threading.current_thread())
+
+    assert worker["a"] is threading.current_thread()
