@@ -63,10 +63,11 @@ def test_tells_the_circle() -> None:
 
 def test_stops_at_an_interrupt_and_begins_nothing_more() -> None:
     begun: list[str] = []
-    halted = threading.Event()
+    both, halted = threading.Barrier(2, timeout=20), threading.Event()
 
     def work(name: str) -> None:
         begun.append(name)
+        both.wait()
         if name == "a":
             raise KeyboardInterrupt
         assert halted.wait(20)
