@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from kargo_release.charts import tarstream
 from kargo_release.charts.doctor.check import Check, not_needed, ok
 from kargo_release.charts.project import Project
-from kargo_release.docker import engine_version
+from kargo_release.docker.version import engine_version
 from kargo_release.errors import FailedError, RefusedError
 from kargo_release.helm import TIME_LIMIT, HelmReport, PackedChart, find_helm
 from kargo_release.helm_version import version_of

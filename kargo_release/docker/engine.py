@@ -1,0 +1,177 @@
+"""Docker's engine: its images, pushes, and containers that run once."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from kargo_release.docker import containers
+from kargo_release.docker.faults import explained, no_engine, told
+from kargo_release.docker.image import Ended, ImageFile, LocalImage
+from kargo_release.docker.login import Login
+from kargo_release.errors import FailedError
+
+if TYPE_CHECKING:
+    from docker.api import APIClient
+
+_CONNECTIONS = 64  # as many as there may be jobs
+_TIMEOUT = 600  # seconds without a word from the engine, which exports and pushes large images
+
+
+class Engine:
+    """One engine.
+
+    Attributes:
+        version: Its version.
+        platform: What it runs, such as ``linux/amd64``.
+    """
+
+    def __init__(self, api: "APIClient", environ: Mapping[str, str]) -> None:
+        self.api = api
+        self.environ = environ
+        with told("ask for the engine's version"):
+            found = api.version()
+        self.version = str(found.get("Version", ""))
+        self.platform = f"{found.get('Os', 'linux')}/{found.get('Arch', '')}"
+
+    @classmethod
+    def connect(cls, environ: Mapping[str, str]) -> Self:
+        """Connect as Docker's own client does: DOCKER_HOST, DOCKER_CONTEXT, the TLS variables.
+
+        Args:
+            environ: The environment.
+
+        Raises:
+            RefusedError: There is no engine, or it does not answer.
+        """
+        import docker
+        from docker.errors import DockerException
+
+        try:
+            client = docker.from_env(
+                environment=dict(environ), timeout=_TIMEOUT, max_pool_size=_CONNECTIONS
+            )
+        except (DockerException, OSError, ValueError) as error:
+            raise no_engine(str(error)) from None
+        return cls(client.api, environ)
+
+    def image(self, reference: str) -> LocalImage | None:
+        """Return an image by its name or Id; None when the engine has none.
+
+        Raises:
+            FailedError: The engine can't be asked.
+        """
+        from docker.errors import ImageNotFound, NotFound
+
+        with told(f"look for the image {reference}"):
+            try:
+                return _local_image(self.api.inspect_image(reference))  # type: ignore[no-untyped-call]
+            except (ImageNotFound, NotFound):
+                return None
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image one more name.
+
+        Raises:
+            FailedError: The image is gone, or the engine can't be asked.
+        """
+        repository, _, tag = reference.rpartition(":")
+        with told(f"name an image {reference}"):
+            self.api.tag(image, repository, tag, force=True)
+
+    def push(self, reference: str, login: Login | None, progress: Callable[[str], None]) -> str:
+        """Push a reference, and return the digest of its manifest.
+
+        Args:
+            reference: The image's whole name.
+            login: For its registry; None for Docker's configuration.
+            progress: Takes each line that the engine says.
+
+        Raises:
+            RefusedError: The registry does not take it.
+            FailedError: It could not be pushed.
+        """
+        repository, _, tag = reference.rpartition(":")
+        what, digest = f"push {reference}", ""
+        given = {"username": login.user, "password": login.password} if login else None
+        with told(what):
+            for said in self.api.push(repository, tag, stream=True, decode=True, auth_config=given):
+                if "error" in said:  # the client does not raise
+                    raise explained(what, str(said["error"]))
+                digest = said.get("aux", {}).get("Digest", digest)
+                if line := _progress(said):
+                    progress(line)
+        if not digest:
+            raise FailedError(f"can't {what}: the engine told no digest", "Run this again.")
+        return digest
+
+    def remove(self, reference: str) -> None:
+        """Remove a name of an image, and the image with its last; nothing when it is not there.
+
+        Raises:
+            FailedError: A container uses it, or the engine can't be asked.
+        """
+        from docker.errors import ImageNotFound, NotFound
+
+        with told(f"remove the image {reference}"):
+            try:
+                self.api.remove_image(reference)
+            except (ImageNotFound, NotFound):
+                return
+
+    def run(self, image: str, command: Sequence[str], *, timeout: float) -> Ended:
+        """Run a command as the image's user in a new container, which reaches nobody.
+
+        The container is removed in any case.
+
+        Args:
+            image: Name or Id.
+            command: The program and its arguments, in place of the entry point.
+            timeout: Seconds after which it is killed.
+
+        Raises:
+            FailedError: It could not be started.
+        """
+        with told(f"run a command in {image}"):
+            return containers.run_once(self.api, image, command, timeout)
+
+    def files(self, image: str) -> Iterator[ImageFile]:
+        """Yield all files of an image.
+
+        Raises:
+            FailedError: They can't be had.
+        """
+        with told(f"read the files of {image}"):
+            yield from containers.files(self.api, image)
+
+    def read(self, image: str, path: str, limit: int = 1 << 20) -> bytes | None:
+        """Return the content of a file of an image, at most ``limit`` bytes; None when it has none.
+
+        Raises:
+            FailedError: It can't be had.
+        """
+        with told(f"read {path} of {image}"):
+            return containers.read(self.api, image, path, limit)
+
+
+def _progress(said: Mapping[str, Any]) -> str:
+    layer, status = said.get("id", ""), str(said.get("status", ""))
+    return f"{layer}: {status}" if layer else status
+
+
+def _local_image(found: Mapping[str, Any]) -> LocalImage:
+    config: Mapping[str, Any] = found.get("Config") or {}
+    variant = found.get("Variant")
+    platform = f"{found.get('Os', '')}/{found.get('Architecture', '')}"
+    return LocalImage(
+        id=found["Id"],
+        repo_digests=tuple(found.get("RepoDigests") or ()),
+        labels=config.get("Labels") or {},
+        user=config.get("User") or "",
+        ports=tuple(sorted(config.get("ExposedPorts") or ())),
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        command=tuple(config.get("Cmd") or ()),
+        environment=tuple(config.get("Env") or ()),
+        working_directory=config.get("WorkingDir") or "",
+        platform=f"{platform}/{variant}" if variant else platform,
+        size=int(found.get("Size") or 0),
+        layers=tuple((found.get("RootFS") or {}).get("Layers") or ()),
+    )
