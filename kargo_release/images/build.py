@@ -12,7 +12,7 @@ from kargo_release import plan
 from kargo_release.docker.builders import builder_for
 from kargo_release.docker.engine import Engine
 from kargo_release.docker.login import login_for
-from kargo_release.errors import KargoError, RefusedError
+from kargo_release.errors import KargoError, RefusedError, UsageError
 from kargo_release.findings import Finding, has_errors
 from kargo_release.images.audience import Audience
 from kargo_release.images.bases import Bases
@@ -35,14 +35,23 @@ class Options:
     Args:
         push: Push to the registry; else the image stays in the engine.
         no_cache: Do every step anew.
+        cache: Take steps from a cache beside the image in the registry, and keep new ones there.
         force: Build what is unchanged, too; what stands for one version is not pushed again.
         dry_run: Return the plan, and change nothing.
+
+    Raises:
+        UsageError: They do not fit together.
     """
 
     push: bool = False
     no_cache: bool = False
+    cache: bool = False
     force: bool = False
     dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.cache and not self.push:
+            raise UsageError("--cache keeps steps in the registry, and needs --push", "Add --push.")
 
 
 def build_images(
@@ -89,7 +98,7 @@ def _begin(project: Project, options: Options, audience: Audience) -> CarryingOu
     halting = Halting(audience)
     login = login_for(project.prefix.partition("/")[0], project.environ) if options.push else None
     builder = builder_for(engine, project.environ)
-    maker = Maker(engine, builder, halting, login, options.no_cache)
+    maker = Maker(engine, builder, halting, login, options.no_cache, options.cache)
     jobs = project.settings.jobs
     destination = (
         RegistryDestination(store, maker, jobs) if store else EngineDestination(maker, jobs)

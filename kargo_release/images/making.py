@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kargo_release.docker.engine import Engine
-from kargo_release.docker.image import LocalImage
+from kargo_release.docker.image import Ended, LocalImage
 from kargo_release.docker.login import Login
 from kargo_release.docker.order import Builder, BuildOrder, RemoteContext, TarContext
 from kargo_release.errors import FailedError, RefusedError, excerpt
@@ -20,6 +20,7 @@ from kargo_release.images.image_files import GROUP, PASSWD, ImageFiles, by_path
 from kargo_release.images.inspection import SMOKE_FAILED, finding, inspect
 
 _SMOKE_SECONDS = 120.0
+_CACHE_TAG = "buildcache"
 
 
 class FindingsError(RefusedError):
@@ -36,6 +37,7 @@ class Maker:
         listener: Told what happens.
         login: For the registry that is pushed to; None for Docker's configuration.
         no_cache: Whether every step is done anew.
+        cache: Whether steps are taken from a cache beside the image in the registry.
     """
 
     engine: Engine
@@ -43,6 +45,7 @@ class Maker:
     listener: Listener
     login: Login | None
     no_cache: bool
+    cache: bool
     _set_ids: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def check(self, build: ImageBuild, *, push: bool) -> None:
@@ -106,6 +109,9 @@ class Maker:
             target=build.image.target,
             platforms=tuple((own or list(platforms))[:1]),
             no_cache=self.no_cache,
+            cache=self._cache(build),
+            keep_cache=self.cache,
+            login=self.login,
         )
 
     def _order_to_push(self, build: ImageBuild, context: TarContext | RemoteContext) -> BuildOrder:
@@ -116,9 +122,14 @@ class Maker:
             labels=build.labels,
             target=build.image.target,
             platforms=build.image.platforms,
+            cache=self._cache(build),
             push=True,
             login=self.login,
         )
+
+    def _cache(self, build: ImageBuild) -> str | None:
+        repository = build.reference.rpartition(":")[0]
+        return f"{repository}:{_CACHE_TAG}" if self.cache else None
 
     def _check_built(self, build: ImageBuild, image: LocalImage) -> None:
         texts = {path: self.engine.read(image.id, f"/{path}") or b"" for path in (PASSWD, GROUP)}
@@ -153,14 +164,15 @@ class Maker:
         if not build.image.smoke:
             return
         self.listener.step(build, "running the smoke command")
-        ended = self.engine.run(image.id, build.image.smoke, timeout=_SMOKE_SECONDS)
-        if ended.exit_code == 0:
-            return
-        how = f"ended with {ended.exit_code}"
-        if ended.exit_code is None:
-            how = f"did not end within {_SMOKE_SECONDS:g} s"
-        said = f": {excerpt(ended.output)}" if ended.output.strip() else ""
-        yield finding(build, SMOKE_FAILED, f"{excerpt(' '.join(build.image.smoke))} {how}{said}")
+        try:
+            ended = self.engine.run(image.id, build.image.smoke, timeout=_SMOKE_SECONDS)
+            fault = _fault(ended)
+        except FailedError as error:
+            self._image(image.id)  # raises where it is the engine that failed
+            fault = f"could not be started: {excerpt(error.message)}"
+        if fault:
+            command = excerpt(" ".join(build.image.smoke))
+            yield finding(build, SMOKE_FAILED, f"{command} {fault}")
 
     def _image(self, identifier: str) -> LocalImage:
         image = self.engine.image(identifier)
@@ -170,6 +182,17 @@ class Maker:
                 "Look whether somebody removes images meanwhile; then run this again.",
             )
         return image
+
+
+def _fault(ended: Ended) -> str:
+    """Return how a command failed, in words; empty where it did not."""
+    if ended.exit_code == 0:
+        return ""
+    how = f"ended with {ended.exit_code}"
+    if ended.exit_code is None:
+        how = f"did not end within {_SMOKE_SECONDS:g} s"
+    how += ", for it had no more memory" if ended.out_of_memory else ""
+    return f"{how}: {excerpt(ended.output)}" if ended.output.strip() else how
 
 
 def broken(build: ImageBuild, findings: Sequence[Finding]) -> FindingsError:

@@ -2,9 +2,9 @@
 
 from invoke.collection import Collection
 
-from kargo_release.tasks import backup, charts, doctor, image_lint, image_listing
+from kargo_release.tasks import backup, charts, doctor, image_lint, image_listing, images
 
 namespace = Collection()
-for _module in (charts, backup, doctor, image_lint, image_listing):
+for _module in (charts, backup, doctor, images, image_lint, image_listing):
     for _task in Collection.from_module(_module).tasks.values():
         namespace.add_task(_task)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _BOTH = {
     "push": "Push to the registry that image_registry names; what is built must be committed.",
     "no_cache": "Do every step anew.",
+    "cache": "Take steps from the registry, and keep new ones there; needs a builder of BuildKit.",
     "force": "Build what is unchanged, too.",
     "verbose": "Show all that the builder says.",
 }
@@ -34,6 +35,7 @@ def build_image(  # noqa: PLR0913, PLR0917 - the parameters are the command's op
     push: bool = False,
     platform: tuple[str, ...] = (),
     no_cache: bool = False,
+    cache: bool = False,
     force: bool = False,
     verbose: bool = False,
     dry_run: bool = False,
@@ -50,7 +52,7 @@ def build_image(  # noqa: PLR0913, PLR0917 - the parameters are the command's op
     from kargo_release.images.source import working_tree
 
     _check_names(names, is_all=all)
-    options = Options(push=push, no_cache=no_cache, force=force, dry_run=dry_run)
+    options = Options(push=push, no_cache=no_cache, cache=cache, force=force, dry_run=dry_run)
     project = Project.open(Path.cwd())
     with _progress(verbose=verbose) as progress, working_tree(project) as source:
         wanted = _wanted(source, names, platform)
@@ -70,6 +72,7 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
     range: str = "",  # noqa: A002 - the option's name
     push: bool = False,
     no_cache: bool = False,
+    cache: bool = False,
     force: bool = False,
     verbose: bool = False,
     dry_run: bool = False,
@@ -88,7 +91,7 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
     from kargo_release.images.selection import Wanted
     from kargo_release.images.source import committed
 
-    options = Options(push=push, no_cache=no_cache, force=force, dry_run=dry_run)
+    options = Options(push=push, no_cache=no_cache, cache=cache, force=force, dry_run=dry_run)
     messages = Messages(message, ref, range)
     project = Project.open(Path.cwd())
     with _progress(verbose=verbose) as progress:
