@@ -1,0 +1,317 @@
+"""build-image with a real engine and a real registry."""
+
+from pathlib import Path
+
+import pytest
+from building import DOCKERFILE, Workshop, only, rules, states
+from docker_engine import DockerEngine
+from sandbox import Sandbox
+from servers import DockerRegistry
+
+TITLES = "org.opencontainers.image."
+NAMES = ("source", "revision", "version", "created", "title")
+INPUTS = "io.github.kargo-release.inputs-digest"
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, docker_engine: DockerEngine, docker_host: DockerRegistry) -> Workshop:
+    made = Workshop.make(Sandbox.make(tmp_path / "clone"), docker_engine.host, docker_host.host)
+    made.write("kano")
+    made.commit("Add kano")
+    return made
+
+
+def test_builds_checks_and_pushes_an_image(workshop: Workshop) -> None:
+    ended = workshop.build("kano", "--push")
+
+    assert ended.exit_code == 0, ended.err
+    pushed = workshop.pushed("kano")
+    assert pushed is not None
+    assert only(ended) == {
+        "app": "kano", "version": "1.0.0", "tag": "1.0.0-latest",
+        "reference": f"{workshop.registry}/kano:1.0.0-latest", "digest": pushed.digest,
+        "state": "published", "findings": [], "error": None,
+    }  # fmt: skip
+    assert pushed.config["User"] == "1000:1000"
+    assert set(pushed.labels) == {
+        INPUTS, *(f"{TITLES}{name}" for name in NAMES)
+    }  # fmt: skip
+    assert pushed.labels[f"{TITLES}source"] == "https://example.com/team/images.git"
+    assert pushed.labels[f"{TITLES}revision"] == workshop.sandbox.git("rev-parse", "HEAD")
+
+
+def test_leaves_alone_what_is_out_of_the_same_inputs(workshop: Workshop) -> None:
+    first = workshop.build("kano", "--push")
+    workshop.sandbox.write("other", "")
+    workshop.commit()
+    again = workshop.build("kano", "--push")
+
+    assert (again.exit_code, states(again)) == (0, {"kano": "unchanged"})
+    assert only(again)["digest"] == only(first)["digest"]
+    assert "building" not in again.err
+
+
+@pytest.mark.long
+def test_replaces_a_moving_tag_when_its_inputs_change(workshop: Workshop) -> None:
+    first = workshop.build("kano", "--push")
+    workshop.sandbox.write("images/kano/hello", f"new of {workshop.registry}")
+    workshop.commit()
+    again = workshop.build("kano", "--push")
+
+    assert states(again) == {"kano": "replaced"}
+    assert only(again)["digest"] != only(first)["digest"]
+
+
+@pytest.mark.long
+def test_builds_an_unchanged_image_when_forced(workshop: Workshop) -> None:
+    workshop.build("kano", "--push")
+
+    assert states(workshop.build("kano", "--push", "--force")) == {"kano": "replaced"}
+
+
+@pytest.mark.long
+def test_appends_what_is_asked_for(workshop: Workshop) -> None:
+    assert only(workshop.build("kano", "dev.1", "--push"))["tag"] == "1.0.0-dev.1"
+    assert workshop.pushed("kano", "1.0.0-dev.1")
+
+
+@pytest.mark.long
+def test_never_overwrites_what_stands_for_a_version(workshop: Workshop) -> None:
+    workshop.write("kano", about='tag: "{version}"\n')
+    workshop.commit()
+    assert workshop.build("kano", "--push").exit_code == 0
+    out = workshop.pushed("kano", "1.0.0")
+    forced = workshop.build("kano", "--push", "--force")
+    workshop.sandbox.write("images/kano/hello", "other")
+    workshop.commit()
+    changed = workshop.build("kano", "--push")
+
+    assert (forced.exit_code, states(forced)) == (3, {"kano": "refused"})
+    assert forced.tells("stands for one version: it is never pushed again", "--force")
+    assert (changed.exit_code, states(changed)) == (3, {"kano": "refused"})
+    assert changed.tells("is out with other inputs", "Give the image a new `version`")
+    assert workshop.pushed("kano", "1.0.0") == out
+
+
+@pytest.mark.long
+def test_builds_into_the_engine_and_tells_an_unchanged_one(workshop: Workshop) -> None:
+    first, again = workshop.build("kano"), workshop.build("kano")
+
+    assert (states(first), states(again)) == ({"kano": "built"}, {"kano": "unchanged"})
+    assert only(first)["digest"].startswith("sha256:")
+    assert workshop.pushed("kano") is None
+
+
+@pytest.mark.long
+def test_marks_what_is_built_of_changed_files(workshop: Workshop) -> None:
+    workshop.sandbox.write("images/kano/hello", f"changed of {workshop.registry}")
+
+    assert states(workshop.build("kano")) == {"kano": "built"}
+
+
+def test_pushes_nothing_that_is_not_committed(workshop: Workshop) -> None:
+    workshop.sandbox.write("images/kano/hello", "changed")
+    workshop.sandbox.write("images/kano/new", "")
+    ended = workshop.build("kano", "--push")
+
+    assert ended.exit_code == 3
+    assert ended.tells("not committed: images/kano/hello, images/kano/new", "Commit or remove")
+
+
+@pytest.mark.long
+def test_pushes_from_a_shallow_clone_without_tags(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.sandbox.git("clone", "--quiet", "--depth=1", "--no-tags",
+                         f"file://{workshop.sandbox.path}", str(tmp_path / "shallow"))  # fmt: skip
+    shallow = Workshop(Sandbox(tmp_path / "shallow", workshop.sandbox.environ), workshop.registry)
+
+    ended = shallow.build("kano", "--push")
+    assert ended.exit_code == 0, ended.err
+
+
+def test_changes_nothing_in_a_dry_run(workshop: Workshop) -> None:
+    ended = workshop.build("kano", "--push", "--dry-run")
+
+    assert (ended.exit_code, states(ended)) == (0, {"kano": "planned"})
+    assert workshop.pushed("kano") is None
+
+
+def test_wants_a_registry_to_push_to(workshop: Workshop) -> None:
+    del workshop.sandbox.environ["KARGO_RELEASE_IMAGE_REGISTRY"]
+    ended = workshop.build("kano", "--push")
+
+    assert ended.exit_code == 3
+    assert ended.tells("no registry of images is set", "image_registry: docker.io/TEAM")
+
+
+BROKEN = {
+    "root": ("RUN true\nUSER root\n", "", "KR002"),
+    "port": ("EXPOSE 80\n", "", "KR070"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_builds_nothing_of_a_dockerfile_that_breaks_a_rule(workshop: Workshop, case: str) -> None:
+    more, about, rule = BROKEN[case]
+    workshop.write("kano", DOCKERFILE + more, about)
+    ended = workshop.build("kano")
+
+    assert (ended.exit_code, states(ended)) == (3, {"kano": "refused"})
+    assert rule in rules(ended)
+    assert "building" not in ended.err
+
+
+SPOILT = {
+    "set-uid": ("FROM debian:bookworm-slim\nRUN cp /bin/cat /c && chmod u+s /c\n", "", "KR102"),
+    "size": ("FROM debian:bookworm-slim\n", "size_limit: 1 MB\n", "KR103"),
+    "command": ("FROM debian:bookworm-slim\nENTRYPOINT [\"/nowhere\"]\n", "", "KR104"),
+    "label": (f"FROM debian:bookworm-slim\nLABEL {TITLES}title=x\n", "", None),
+    "smoke": ("FROM debian:bookworm-slim\n", "smoke: [test, -e, /nowhere]\n", "KR107"),
+    "name": ("FROM debian:bookworm-slim\n", "smoke: [/nowhere]\n", "KR107"),
+}  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", SPOILT)
+def test_gives_no_name_to_an_image_that_breaks_a_rule(workshop: Workshop, case: str) -> None:
+    begin, about, rule = SPOILT[case]
+    rest = DOCKERFILE.partition("\n")[2]
+    workshop.write("kano", begin + rest, about)
+    first, again = workshop.build("kano"), workshop.build("kano")
+
+    if rule is None:  # ours come last, and win
+        assert (first.exit_code, states(again)) == (0, {"kano": "unchanged"}), first.err
+        return
+    assert (first.exit_code, states(first), rules(first)) == (3, {"kano": "refused"}, [rule])
+    assert states(again) == {"kano": "refused"}
+
+
+@pytest.mark.long
+def test_shows_the_end_of_the_log_of_a_build_that_failed(workshop: Workshop) -> None:
+    workshop.write("kano", DOCKERFILE.replace("USER", "RUN echo so-it-goes && exit 3\nUSER"))
+    ended = workshop.build("kano")
+
+    assert (ended.exit_code, states(ended)) == (1, {"kano": "failed"})
+    assert "so-it-goes" in ended.err
+    assert only(ended)["error"]["kind"] == "failed"
+
+
+@pytest.mark.long
+def test_shows_the_whole_log_when_asked(workshop: Workshop) -> None:
+    workshop.write("kano", DOCKERFILE.replace("USER", "RUN echo so-it-goes\nUSER"))
+
+    assert "so-it-goes" not in workshop.build("kano", "--no-cache").err
+    assert "so-it-goes" in workshop.build("kano", "--no-cache", "--force", "--verbose").err
+
+
+@pytest.mark.long
+def test_builds_what_a_message_asks_for(workshop: Workshop, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    workshop.write("other")
+    workshop.commit("Mend it [build kano dev] [build kano]")
+    ended = workshop.from_commit("--push", environ={"GITHUB_OUTPUT": str(outputs)})
+
+    assert ended.exit_code == 0, ended.err
+    assert [each["tag"] for each in ended.document["images"]] == ["1.0.0-dev", "1.0.0-latest"]
+    assert "has_images=true" in outputs.read_text().splitlines()
+    assert workshop.pushed("other") is None
+
+
+def test_builds_nothing_where_nothing_is_asked_for(workshop: Workshop, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    environ = {"GITHUB_OUTPUT": str(outputs), "DOCKER_HOST": "unix:///nowhere"}
+    ended = workshop.sandbox.run("build-from-commit", environ=environ)
+
+    assert (ended.exit_code, ended.out) == (0, "nothing to build\n")
+    assert "has_images=false" in outputs.read_text().splitlines()
+
+
+@pytest.mark.long
+def test_builds_the_commit_and_not_the_working_tree(workshop: Workshop) -> None:
+    commit = workshop.sandbox.git("rev-parse", "HEAD")
+    workshop.sandbox.write("images/kano/hello", "changed")
+    ended = workshop.from_commit("--message", "[build kano]", "--push")
+
+    assert ended.exit_code == 0, ended.err
+    pushed = workshop.pushed("kano")
+    assert pushed is not None
+    assert pushed.labels[f"{TITLES}revision"] == commit
+
+
+def test_names_the_nearest_app_of_a_message(workshop: Workshop) -> None:
+    ended = workshop.from_commit("--message", "[build kanoo]")
+
+    assert ended.exit_code == 2
+    assert ended.tells("there is no image 'kanoo'", "Perhaps you meant kano.")
+
+
+APPS = ["../kano", "images/kano", "Kano", "'kano'", "$(touch x)", "kano\nkano", "k" * 10_000]
+
+
+@pytest.mark.parametrize("app", APPS, ids=range(len(APPS)))
+def test_refuses_an_app_that_there_is_not(workshop: Workshop, app: str) -> None:
+    ended = workshop.build("--", app) if app.startswith("-") else workshop.build(app)
+
+    assert ended.exit_code == 2
+    assert "there is no image" in ended.document["error"]["message"]
+    assert not (workshop.sandbox.path / "x").exists()
+
+
+@pytest.mark.parametrize("append", ["a" * 200, ".x", "a b", "$(touch x)"])
+def test_refuses_what_can_not_be_appended(workshop: Workshop, append: str) -> None:
+    ended = workshop.build("kano", append)
+
+    assert ended.exit_code == 2
+    assert ended.tells("cannot be a tag", "up to 128 letters")
+
+
+def test_wants_an_app_or_all(workshop: Workshop) -> None:
+    assert workshop.build().tells("build-image needs APP [TAG]", "--all")
+    assert workshop.build("kano", "--all").tells("no use for 'kano' beside --all", "--all")
+
+
+SECOND = DOCKERFILE.replace("debian:bookworm-slim", "base:1.0.0-latest")
+
+
+@pytest.mark.long
+def test_builds_bases_first_and_holds_back_what_stands_on_one_that_failed(
+    workshop: Workshop,
+) -> None:
+    workshop.write("base")
+    workshop.write("above", SECOND)
+    workshop.write("bad", DOCKERFILE.replace("USER", "RUN false\nUSER"))
+    workshop.write("below", DOCKERFILE.replace("debian:bookworm-slim", "bad:1.0.0-latest"))
+    workshop.commit()
+    ended = workshop.build("--all", "--push")
+
+    assert ended.exit_code == 1
+    assert states(ended) == {
+        "above": "published", "bad": "failed", "base": "published", "below": "failed",
+        "kano": "published",
+    }  # fmt: skip
+    assert "below 1.0.0-latest is held back, for bad" in ended.err
+
+
+@pytest.mark.long
+def test_builds_an_unchanged_base_again_where_the_engine_lacks_it(
+    workshop: Workshop, docker_engine: DockerEngine
+) -> None:
+    workshop.write("base")
+    workshop.write("above", SECOND)
+    workshop.commit()
+    workshop.build("--all", "--push")
+    docker_engine.run("rmi", "--force", "base:1.0.0-latest")
+    workshop.sandbox.write("images/above/hello", f"new of {workshop.registry}")
+    workshop.commit()
+    ended = workshop.build("base", "--push"), workshop.build("--all", "--push")
+
+    assert states(ended[0]) == {"base": "unchanged"}
+    assert states(ended[1]) == {"above": "replaced", "base": "unchanged", "kano": "unchanged"}
+
+
+def test_tells_images_that_stand_on_each_other(workshop: Workshop) -> None:
+    workshop.write("base", SECOND.replace("base:", "above:"))
+    workshop.write("above", SECOND)
+    ended = workshop.build("--all")
+
+    assert ended.exit_code == 2
+    assert ended.tells("in a circle", "none of them")
