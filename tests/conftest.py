@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from confidential import betrayed, check, checked_communicate
+from docker_engine import DockerEngine, import_bases
+from docker_engine import docker_engine as running_engine
 from sandbox import Sandbox
 from servers import DockerRegistry, docker_registry
 from servers_s3 import moto
@@ -68,6 +70,14 @@ def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegi
     """Run one registry for all tests; each uses a path of its own."""
     with docker_registry(tmp_path_factory.mktemp("docker-registry")) as registry:
         yield registry
+
+
+@pytest.fixture(scope="session")
+def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
+    """Run one engine for all tests, with the bases; each names its images by itself."""
+    with running_engine(tmp_path_factory.mktemp("docker")) as engine:
+        import_bases(engine)
+        yield engine
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,13 @@ from xml.etree import ElementTree
 HERE = Path(__file__).resolve().parent.parent
 # Program that tests look for, and the Debian package that has it.
 PACKAGES = {
+    "docker": "docker.io",
     "docker-registry": "docker-registry",
+    "dockerd": "docker.io",
     "htpasswd": "apache2-utils",
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "mmdebstrap": "mmdebstrap",
     "node": "nodejs",
     "npm": "npm",
 }
@@ -65,7 +70,8 @@ def main(words: Sequence[str]) -> int:
 
 def install() -> int:
     """Install the programs that are missing; return the exit code."""
-    missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
+    lacking = (package for program, package in PACKAGES.items() if not shutil.which(program))
+    missing = sorted(set(lacking))
     if not missing:
         say("nothing is missing")
         return 0

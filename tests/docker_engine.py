@@ -1,0 +1,201 @@
+"""Starts and stops a Docker engine of the tests' own, with the public bases made here.
+
+No image can be pulled by tests: the bases are made of Debian's packages and of this machine's Node,
+once, and kept as tar files in the folder for temporary files.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import gettempdir, mkdtemp
+
+import pytest
+from parts import INSTALL, need
+
+DEBIAN, NODE = "debian:bookworm-slim", "node:20-bookworm-slim"
+_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+# As Debian's own slim images are made: github.com/debuerreotype, .slimify-excludes.
+_LEFT_OUT = ("doc", "man", "info", "lintian", "groff", "linda", "locale")
+_MMDEBSTRAP = (
+    "--variant=minbase",
+    "--format=tar",
+    *(f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in _LEFT_OUT),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    # Without this usrmerge comes, and brings Perl.
+    "--include=usr-is-merged",
+    "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+    "bookworm",
+)
+_DEBIAN_FILE = """FROM debian:plain
+COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+CMD ["bash"]
+"""
+_NODE_FILE = """FROM debian:bookworm-slim
+RUN apt-get update \\
+    && apt-get install --yes --no-install-recommends libstdc++6 \\
+    && rm -rf /var/lib/apt/lists/* \\
+    && groupadd --gid 1000 node \\
+    && useradd --uid 1000 --gid node --shell /bin/bash --create-home node
+COPY include /usr/local/include/node
+COPY node /usr/local/bin/node
+COPY npm /usr/local/lib/node_modules/npm
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \\
+    && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx
+CMD ["node"]
+"""
+_SECONDS = 60  # for the engine to answer, on a busy machine
+
+
+@dataclass(frozen=True)
+class DockerEngine:
+    """A running engine.
+
+    Args:
+        host: Its address, as DOCKER_HOST has it.
+        process: The engine itself.
+    """
+
+    host: str
+    process: "subprocess.Popen[bytes]"
+
+    def run(self, *words: str, stdin: bytes = b"") -> str:
+        """Run ``docker`` with these words; return what it prints."""
+        command = [need("docker"), "--host", self.host, *words]
+        done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+        assert done.returncode == 0, f"{words}: {done.stderr.decode(errors='replace')}"
+        return done.stdout.decode().strip()
+
+
+@contextmanager
+def docker_engine(folder: Path) -> Iterator[DockerEngine]:
+    """Run an engine without any image.
+
+    Args:
+        folder: Where it keeps all that it has.
+    """
+    if os.geteuid() != 0:
+        _leave_out("an engine of the tests' own is started by root alone")
+    dockerd = need("dockerd")
+    # The path of a socket is short (unix(7)).
+    run = Path(mkdtemp(prefix="krd-"))
+    host = f"unix://{run}/docker.sock"
+    with _bridge() as bridge, (folder / "log").open("wb") as log:
+        command = [
+            *(dockerd, "--host", host, "--bridge", bridge, "--pidfile", f"{run}/pid"),
+            *("--data-root", f"{folder}/data", "--exec-root", f"{run}/exec"),
+        ]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            engine = DockerEngine(host, process)
+            _wait_for(engine, folder / "log")
+            yield engine
+        finally:
+            process.terminate()
+            process.wait()
+            shutil.rmtree(run, ignore_errors=True)
+
+
+def import_bases(engine: DockerEngine) -> None:
+    """Give the engine the two bases, as if they had been pulled."""
+    kept = _kept()
+    debian, node = kept / "debian.tar", kept / "node.tar"
+    if not debian.exists():
+        _make(debian, lambda file: _debootstrap(engine, file))
+    engine.run("load", "--input", str(debian))
+    if not node.exists():
+        _make(node, lambda file: _build_node(engine, file))
+    engine.run("load", "--input", str(node))
+
+
+def _debootstrap(engine: DockerEngine, file: Path) -> None:
+    plain = file.with_suffix(".plain")
+    command = [need("mmdebstrap"), "--quiet", *_MMDEBSTRAP, str(plain)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    engine.run("import", str(plain), "debian:plain")
+    plain.unlink()
+    context = Path(mkdtemp())
+    shutil.copy(_AUTHORITIES, context)
+    _build(engine, context, _DEBIAN_FILE, DEBIAN, file)
+
+
+def _build_node(engine: DockerEngine, file: Path) -> None:
+    context = Path(mkdtemp())
+    program, modules = Path(need("node")).resolve(), Path(need("npm")).resolve().parents[1]
+    shutil.copy(program, context / "node")
+    shutil.copytree(modules, context / "npm", symlinks=True)
+    headers = program.parents[1] / "include/node"
+    shutil.copytree(headers, context / "include", ignore=shutil.ignore_patterns("openssl"))
+    _build(engine, context, _NODE_FILE, NODE, file)
+
+
+def _build(engine: DockerEngine, context: Path, dockerfile: str, name: str, file: Path) -> None:
+    (context / "Dockerfile").write_text(dockerfile)
+    engine.run("build", "--quiet", "--tag", name, str(context))
+    engine.run("save", "--output", str(file), name)
+    shutil.rmtree(context)
+
+
+def _make(file: Path, work: Callable[[Path], None]) -> None:
+    """Make a file whole or not at all; two that make it at once do no harm."""
+    half = file.with_suffix(f".{os.getpid()}")
+    work(half)
+    half.replace(file)
+
+
+def _kept() -> Path:
+    """Return the folder where the bases are kept between runs; nobody else may write there."""
+    authorities = _AUTHORITIES.read_bytes() if _AUTHORITIES.exists() else b""
+    made_of = repr((_MMDEBSTRAP, _DEBIAN_FILE, _NODE_FILE, authorities)).encode()
+    name = f"kargo-release-bases-{os.geteuid()}-{hashlib.sha256(made_of).hexdigest()[:12]}"
+    folder = Path(gettempdir(), name)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    held = folder.lstat()
+    if held.st_uid != os.geteuid() or held.st_mode & 0o077 or folder.is_symlink():
+        raise AssertionError(f"{folder} is somebody else's")
+    return folder
+
+
+@contextmanager
+def _bridge() -> Iterator[str]:
+    """Give a network of the engine's own, so that it takes nothing from another engine."""
+    name = f"kr{os.getpid() % 10**8}"
+    third = os.getpid() % 250
+    _ip("link", "add", "name", name, "type", "bridge")
+    try:
+        _ip("addr", "add", f"172.30.{third}.1/24", "dev", name)
+        _ip("link", "set", name, "up")
+        yield name
+    finally:
+        _ip("link", "delete", name)
+        rule = ["POSTROUTING", "-s", f"172.30.{third}.0/24", "!", "-o", name, "-j", "MASQUERADE"]
+        subprocess.run(
+            [need("iptables"), "-t", "nat", "-D", *rule], check=False, capture_output=True
+        )
+
+
+def _ip(*words: str) -> None:
+    subprocess.run([need("ip"), *words], check=True, stdin=subprocess.DEVNULL)
+
+
+def _wait_for(engine: DockerEngine, log: Path) -> None:
+    end = time.monotonic() + _SECONDS
+    command: Sequence[str] = [need("docker"), "--host", engine.host, "version"]
+    while subprocess.run(command, capture_output=True, check=False).returncode:
+        assert engine.process.poll() is None, log.read_text(errors="replace")[-2000:]
+        assert time.monotonic() < end, log.read_text(errors="replace")[-2000:]
+        time.sleep(0.1)
+
+
+def _leave_out(why: str) -> None:
+    if os.environ.get("KARGO_TEST_ALL"):
+        pytest.fail(f"{why}: {INSTALL}")
+    pytest.skip(why)
