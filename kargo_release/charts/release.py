@@ -124,6 +124,7 @@ def _route(
     remote = project.remote
     if remote is None:
         return route_to(project, None, RemoteRefs())
+    remote.check_pushable()
     audience.waits(f"reading the Git remote {remote.name}")
     refs = remote.refs()
     if not _are_tagged(releases, refs, project.settings.git.tag):

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kargo_release.errors import FailedError, RefusedError
-from kargo_release.git.login import hidden
-from kargo_release.git.repository import Repository, last_words
+from kargo_release.git.login import Way, way_to
+from kargo_release.git.repository import Repository
+from kargo_release.git.running import last_words
 
 # Where claims live on the remote: no branch and no tag, so that clones do not fetch them.
 CLAIMS = "refs/kargo-release/"
@@ -47,7 +48,7 @@ class Remote:
     def __init__(self, repository: Repository, name: str) -> None:
         self._repository = repository
         self.name = name
-        self._logins: dict[bool, Mapping[str, str]] = {}
+        self._ways: dict[bool, Way] = {}
 
     @classmethod
     def open(cls, repository: Repository, name: str) -> "Remote":
@@ -70,7 +71,7 @@ class Remote:
             FailedError: It can't be reached.
         """
         patterns = ["HEAD", "refs/heads/*", "refs/tags/*", f"{CLAIMS}*"]
-        output = self._talk(["ls-remote", "--symref", self.name, *patterns])
+        output = self._talk(["ls-remote", "--symref", self._way().remote, *patterns])
         return _remote_refs(output.decode(errors="replace"))
 
     def fetch(self, refs: Sequence[str]) -> None:
@@ -87,7 +88,15 @@ class Remote:
             "--no-recurse-submodules",
         ]
         self._repository.make_room()
-        self._talk(["fetch", *quiet, self.name, *refs])
+        self._talk(["fetch", *quiet, self._way().remote, *refs])
+
+    def check_pushable(self) -> None:
+        """Make sure that Git can be told where to push, before anything is changed anywhere.
+
+        Raises:
+            RefusedError: It has several addresses to push to, and one of them has a login.
+        """
+        self._way(push=True)
 
     def push(self, pushes: Sequence[Push]) -> dict[str, str]:
         """Push refs in one request that is not atomic; return why each rejected ref was.
@@ -127,7 +136,8 @@ class Remote:
         leases = [f"--force-with-lease={each.ref}:{each.expected}" for each in pushes]
         refspecs = [f"{each.source}:{each.ref}" for each in pushes]
         only = ["--no-verify", "--no-follow-tags", "--no-recurse-submodules"]
-        command = ["push", "--porcelain", *options, *only, *leases, self.name, *refspecs]
+        where = self._way(push=True).remote
+        command = ["push", "--porcelain", *options, *only, *leases, where, *refspecs]
         status, output, said = self._execute(command, push=True)
         results = _push_results(output.decode(errors="replace"))
         if status != 0 and len(results) < len(pushes):
@@ -145,10 +155,13 @@ class Remote:
         return output
 
     def _execute(self, arguments: Sequence[str], *, push: bool = False) -> tuple[int, bytes, str]:
-        if push not in self._logins:
-            self._logins[push] = hidden(self._repository, self.name, push=push)
-        login = self._logins[push]
-        return self._repository.execute(arguments, environment=login, limit=_TIME_LIMIT)
+        variables = self._way(push=push).variables
+        return self._repository.execute(arguments, environment=variables, limit=_TIME_LIMIT)
+
+    def _way(self, *, push: bool = False) -> Way:
+        if push not in self._ways:
+            self._ways[push] = way_to(self._repository, self.name, push=push)
+        return self._ways[push]
 
     def _unreachable(self, verb: str, said: str) -> FailedError:
         return FailedError(

@@ -1,18 +1,18 @@
 """A clone: what its commits and its working tree hold, and its tags."""
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kargo_release.errors import FailedError, InvalidError, RefusedError
+from kargo_release.git import running
+from kargo_release.git.running import last_words
 from kargo_release.git.scratch import (
     NewObjects,
     no_room,
-    temporary_file,
     temporary_folder,
     variables,
 )
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _NEUTRAL_IDENTITY = "kargo-release <kargo-release@localhost>"
 _NOTHING = ""  # what git-update-ref(1) takes for a ref that must not be there yet
-_GRACE = 5  # seconds that a Git asked to end has for it
-_SETTINGS = ("-c", "core.quotePath=false", "-c", "core.safecrlf=false", "-c", "gc.auto=0")
 
 
 @dataclass(frozen=True)
@@ -38,16 +36,6 @@ class Commit:
 def short(oid: str) -> str:
     """Return the first 12 digits of an object's name, enough for a person and for Git."""
     return oid[:12]
-
-
-# Git's words are read here, so they must be English; a prompt would wait for nobody.
-_ENVIRONMENT = {
-    "LC_ALL": "C",
-    "LANGUAGE": "C",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_LITERAL_PATHSPECS": "1",  # a folder's name may hold what would be a pattern
-}
 
 
 class Repository:
@@ -280,45 +268,7 @@ class Repository:
         Raises:
             FailedError: What it reads can't be put into a temporary file.
         """
-        with temporary_file(stdin) as source:
-            process: Any = self._commands.execute(
-                ["git", *_SETTINGS, *arguments],
-                istream=source,
-                as_process=True,
-                env={**_ENVIRONMENT, **self._new_objects.variables, **(environment or {})},
-            )
-        return _ended(process, limit)
-
-
-def _ended(process: Any, limit: float | None) -> tuple[int, bytes, str]:
-    """Wait for Git. GitPython's own limit is a timer that outlives an interrupt, and then waits."""
-    try:
-        output, said = process.communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
-        _stop(process)
-        return -1, b"", f"fatal: no answer within {limit:g} seconds"
-    except BaseException:
-        _stop(process)
-        raise
-    return process.returncode, output, said.decode(errors="replace")
-
-
-def _stop(process: Any) -> None:
-    """End Git, by force where it does not obey; it stops its own children when it is asked to.
-
-    What those leave behind may hold Git's output open: nobody waits for the end of that.
-    """
-    started: subprocess.Popen[bytes] = process.proc
-    started.terminate()
-    try:
-        started.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        started.kill()
-        started.wait()
-
-
-def last_words(said: str) -> str:
-    """Return the telling end of what Git said on the side."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
-    return " / ".join((telling or lines)[-2:]) or "it said nothing"
+        variables = {**self._new_objects.variables, **(environment or {})}
+        return running.execute(
+            self._commands, arguments, stdin=stdin, environment=variables, limit=limit
+        )

@@ -8,7 +8,8 @@ import re
 from dataclasses import replace
 
 from kargo_release.errors import FailedError
-from kargo_release.git.repository import Repository, last_words
+from kargo_release.git.repository import Repository
+from kargo_release.git.running import last_words
 from kargo_release.images.git_context import GitContext
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
