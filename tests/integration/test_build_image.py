@@ -160,28 +160,22 @@ def test_builds_nothing_of_a_dockerfile_that_breaks_a_rule(workshop: Workshop, c
     assert "building" not in ended.err
 
 
-SPOILT = {
-    "set-uid": ("FROM debian:bookworm-slim\nRUN cp /bin/cat /c && chmod u+s /c\n", "", "KR102"),
-    "size": ("FROM debian:bookworm-slim\n", "size_limit: 1 MB\n", "KR103"),
-    "command": ("FROM debian:bookworm-slim\nENTRYPOINT [\"/nowhere\"]\n", "", "KR104"),
-    "label": (f"FROM debian:bookworm-slim\nLABEL {TITLES}title=x\n", "", None),
-    "smoke": ("FROM debian:bookworm-slim\n", "smoke: [test, -e, /nowhere]\n", "KR107"),
-    "name": ("FROM debian:bookworm-slim\n", "smoke: [/nowhere]\n", "KR107"),
-}  # fmt: skip
+SPOILT = """FROM debian:bookworm-slim
+RUN cp /bin/cat /mine && chmod u+s /mine
+COPY --chown=1000 hello /srv/hello
+USER 1000:1000
+ENTRYPOINT ["/nowhere"]
+"""
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("case", SPOILT)
-def test_gives_no_name_to_an_image_that_breaks_a_rule(workshop: Workshop, case: str) -> None:
-    begin, about, rule = SPOILT[case]
-    rest = DOCKERFILE.partition("\n")[2]
-    workshop.write("kano", begin + rest, about)
+@pytest.mark.parametrize("smoke", ["[test, -e, /nowhere]", "[/nowhere]"])
+def test_gives_no_name_to_an_image_that_breaks_rules(workshop: Workshop, smoke: str) -> None:
+    workshop.write("kano", SPOILT, f"size_limit: 1 MB\nsmoke: {smoke}\n")
     first, again = workshop.build("kano"), workshop.build("kano")
 
-    if rule is None:  # ours come last, and win
-        assert (first.exit_code, states(again)) == (0, {"kano": "unchanged"}), first.err
-        return
-    assert (first.exit_code, states(first), rules(first)) == (3, {"kano": "refused"}, [rule])
+    assert (first.exit_code, states(first)) == (3, {"kano": "refused"})
+    assert sorted(rules(first)) == ["KR102", "KR103", "KR104", "KR107"]
     assert states(again) == {"kano": "refused"}
 
 
