@@ -309,3 +309,30 @@ def test_tells_images_that_stand_on_each_other(workshop: Workshop) -> None:
 
     assert ended.exit_code == 2
     assert ended.tells("in a circle", "none of them")
+
+
+@pytest.mark.long
+def test_builds_by_buildkit_where_the_plugin_is(workshop: Workshop, buildx: Path) -> None:
+    workshop.write(
+        "kano", DOCKERFILE.replace("USER", "RUN --mount=type=tmpfs,target=/t true\nUSER")
+    )
+    workshop.write("base")
+    workshop.write("above", SECOND)
+    workshop.commit()
+    environ = {"DOCKER_CONFIG": str(buildx)}
+    ended = workshop.build("--all", "--push", environ=environ)
+    again = workshop.build("--all", "--push", environ=environ)
+
+    assert ended.exit_code == 0, ended.err
+    assert set(states(ended).values()) == {"published"}
+    assert set(states(again).values()) == {"unchanged"}
+
+
+def test_says_what_only_buildkit_can_do(workshop: Workshop) -> None:
+    workshop.write(
+        "kano", DOCKERFILE.replace("USER", "RUN --mount=type=tmpfs,target=/t true\nUSER")
+    )
+    ended = workshop.build("kano")
+
+    assert (ended.exit_code, states(ended)) == (3, {"kano": "refused"})
+    assert ended.tells("--mount in line", "BuildKit") or ended.tells("--mount", "buildx")
