@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from confidential import betrayed, check, checked_communicate
-from docker_engine import DockerEngine, import_bases
+from docker_engine import DockerEngine, buildx_plugin, import_bases
 from docker_engine import docker_engine as running_engine
 from sandbox import Sandbox
 from servers import DockerRegistry, docker_registry
@@ -78,6 +78,12 @@ def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEn
     with running_engine(tmp_path_factory.mktemp("docker")) as engine:
         import_bases(engine)
         yield engine
+
+
+@pytest.fixture(scope="session")
+def buildx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of Docker's configuration with the plugin buildx."""
+    return buildx_plugin(tmp_path_factory.mktemp("buildx") / "docker")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
@@ -50,6 +51,7 @@ RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \\
     && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx
 CMD ["node"]
 """
+_ENGINES = count()
 _SECONDS = 60  # for the engine to answer, on a busy machine
 
 
@@ -167,8 +169,8 @@ def _kept() -> Path:
 @contextmanager
 def _bridge() -> Iterator[str]:
     """Give a network of the engine's own, so that it takes nothing from another engine."""
-    name = f"kr{os.getpid() % 10**8}"
-    third = os.getpid() % 250
+    third = (os.getpid() + next(_ENGINES)) % 250
+    name = f"kr{os.getpid() % 10**7}-{third}"
     _ip("link", "add", "name", name, "type", "bridge")
     try:
         _ip("addr", "add", f"172.30.{third}.1/24", "dev", name)
@@ -199,3 +201,49 @@ def _leave_out(why: str) -> None:
     if os.environ.get("KARGO_TEST_ALL"):
         pytest.fail(f"{why}: {INSTALL}")
     pytest.skip(why)
+
+
+def buildx_plugin(folder: Path) -> Path:
+    """Return a folder of Docker's configuration that has the plugin buildx.
+
+    Debian has it from release 13 on: its package is fetched and unpacked, for on an older Debian
+    it can't be installed.
+
+    Args:
+        folder: Where the folder is made.
+    """
+    kept = _kept() / "docker-buildx"
+    if not kept.exists():
+        _make(kept, _fetch_buildx)
+    plugins = folder / "cli-plugins"
+    plugins.mkdir(parents=True)
+    shutil.copy(kept, plugins / "docker-buildx")
+    return folder
+
+
+def _fetch_buildx(file: Path) -> None:
+    work = Path(mkdtemp())
+    sites = subprocess.run(
+        [need("apt-get"), "indextargets", "--format", "$(SITE)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    site = sites.stdout.split()[0]
+    key = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    (work / "sources.list").write_text(f"deb [signed-by={key}] {site} trixie main\n")
+    (work / "lists/partial").mkdir(parents=True)
+    settings = {
+        "Dir::Etc::sourcelist": f"{work}/sources.list",
+        "Dir::Etc::sourceparts": "-",
+        "Dir::State::lists": f"{work}/lists",
+        "APT::Sandbox::User": "root",
+        "Acquire::Languages": "none",
+    }
+    options = [f"--option={name}={value}" for name, value in settings.items()]
+    for words in (["update"], ["download", "docker-buildx"]):
+        command = [need("apt-get"), "--quiet", *options, *words]
+        subprocess.run(command, check=True, cwd=work, stdin=subprocess.DEVNULL)
+    [package] = work.glob("docker-buildx_*.deb")
+    subprocess.run([need("dpkg"), "--extract", package, work / "unpacked"], check=True)
+    [plugin] = (work / "unpacked").rglob("cli-plugins/docker-buildx")
+    shutil.copy(plugin, file)
+    shutil.rmtree(work)

@@ -74,9 +74,10 @@ class BuildxBuilder:
         ):
             metadata = Path(folder, "metadata.json")
             words = ["docker", "buildx", "build", *_options(order, metadata), _place(order)]
-            ended = _Run(words, environ, stdin, self._limits, kept).to_its_end()
-            if ended:
-                raise _failure(ended, kept)
+            run = _Run(words, environ, stdin, self._limits, kept)
+            if status := run.to_its_end():
+                how = run.hung or f"docker buildx ended with {status}"
+                raise _failure(how, kept, is_hung=bool(run.hung))
             return _built(metadata, is_pushed=order.push, kept=kept)
 
 
@@ -152,14 +153,18 @@ def _built(metadata: Path, *, is_pushed: bool, kept: KeptLog) -> Built:
     return Built("", digest) if is_pushed else Built(image, "")
 
 
-def _failure(how: str, kept: KeptLog) -> BuildError:
-    said = next((line for line in reversed(kept.lines) if line.startswith("ERROR: ")), how)
-    known = explained("build the image", said.removeprefix("ERROR: "))
+def _failure(how: str, kept: KeptLog, *, is_hung: bool) -> BuildError:
+    said = [line for line in kept.lines if line.startswith("ERROR: ") and not is_hung]
+    known = explained("build the image", said[-1].removeprefix("ERROR: ") if said else how)
     return BuildError(known.message, "Mend what the log shows.", kept.lines)
 
 
 class _Run:
-    """One run of ``docker buildx build``, ended with all it started when it hangs."""
+    """One run of ``docker buildx build``, ended with all it started when it hangs.
+
+    Attributes:
+        hung: How it hung; empty when it did not.
+    """
 
     def __init__(
         self,
@@ -171,10 +176,10 @@ class _Run:
     ) -> None:
         self._words, self._environ, self._stdin = words, environ, stdin
         self._limits, self._log = limits, log
-        self._hung = ""
+        self.hung = ""
 
-    def to_its_end(self) -> str:
-        """Return how it failed; empty when it did not.
+    def to_its_end(self) -> int:
+        """Return its exit code.
 
         Raises:
             RefusedError: There is no ``docker``.
@@ -185,10 +190,7 @@ class _Run:
                 heard.set()
                 if text := line.decode(errors="replace").rstrip():
                     self._log(text)
-            status = process.wait()
-        if self._hung:
-            return self._hung
-        return f"docker buildx ended with {status}" if status else ""
+            return process.wait()
 
     @contextmanager
     def _started(self) -> "Iterator[subprocess.Popen[bytes]]":
@@ -220,11 +222,11 @@ class _Run:
                 heard.clear()
                 if over.is_set():
                     return
-            self._hung = f"the build said nothing for {self._limits.silence:g} s and was ended"
+            self.hung = f"the build said nothing for {self._limits.silence:g} s and was ended"
             _end(process)
 
         def expire() -> None:
-            self._hung = f"the build took over {self._limits.total:g} s and was ended"
+            self.hung = f"the build took over {self._limits.total:g} s and was ended"
             _end(process)
 
         timer = threading.Timer(self._limits.total, expire)

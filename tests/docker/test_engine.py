@@ -1,0 +1,133 @@
+"""The door to a real engine: images, their files, containers that run once, pushes."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from docker_engine import DEBIAN, DockerEngine
+from servers import DockerRegistry, docker_registry, free_port
+
+from kargo_release.docker.engine import Engine
+from kargo_release.docker.login import Login
+from kargo_release.errors import FailedError, RefusedError
+
+FOREVER = ["sleep", "1000"]
+
+
+@pytest.fixture
+def environ(docker_engine: DockerEngine) -> Mapping[str, str]:
+    return {**os.environ, "DOCKER_HOST": docker_engine.host}
+
+
+@pytest.fixture
+def engine(environ: Mapping[str, str]) -> Engine:
+    return Engine.connect(environ)
+
+
+@pytest.mark.parametrize("host", ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:{port}", "odd"])
+def test_says_what_to_do_where_no_engine_is(host: str) -> None:
+    with pytest.raises(RefusedError, match="engine does not answer") as caught:
+        Engine.connect({"DOCKER_HOST": host.format(port=free_port())})
+    assert "DOCKER_HOST" in caught.value.remedy
+
+
+def test_tells_what_an_image_is(engine: Engine) -> None:
+    image = engine.image(DEBIAN)
+
+    assert image is not None
+    assert image.id.startswith("sha256:")
+    assert image.command == ("bash",)
+    assert image.platform == engine.platform
+    assert image.size > 10_000_000
+    assert image.layers
+    assert engine.image("nobody/has:this") is None
+
+
+def test_reads_an_image_s_files_and_leaves_no_container(
+    engine: Engine, docker_engine: DockerEngine
+) -> None:
+    files = {each.path: each for each in engine.files(DEBIAN)}
+
+    assert files["usr/bin/su"].is_set_id
+    assert not files["usr/bin/env"].is_set_id
+    assert files["bin"].link == "usr/bin"
+    assert b"root:x:0:0" in (engine.read(DEBIAN, "/etc/passwd") or b"")
+    assert engine.read(DEBIAN, "/etc/passwd", limit=4) == b"root"
+    assert engine.read(DEBIAN, "/etc/none") is None
+    assert docker_engine.run("ps", "--all", "--quiet") == ""
+
+
+def test_runs_a_command_without_rights_and_without_network(
+    engine: Engine, docker_engine: DockerEngine
+) -> None:
+    script = "grep CapEff /proc/self/status; ls /sys/class/net; echo bad >&2; exit 3"
+    ended = engine.run(DEBIAN, ["sh", "-c", script], timeout=60)
+
+    assert ended.exit_code == 3
+    assert "CapEff:\t0000000000000000" in ended.output
+    assert ended.output.split()[-2:] == ["lo", "bad"]
+    assert docker_engine.run("ps", "--all", "--quiet") == ""
+
+
+def test_ends_a_command_that_does_not(engine: Engine, docker_engine: DockerEngine) -> None:
+    ended = engine.run(DEBIAN, FOREVER, timeout=0.5)
+
+    assert ended.exit_code is None
+    assert docker_engine.run("ps", "--all", "--quiet") == ""
+
+
+def test_keeps_the_end_of_a_long_output(engine: Engine) -> None:
+    ended = engine.run(DEBIAN, ["sh", "-c", "seq 1 300000; echo last"], timeout=60)
+
+    assert ended.output.endswith("last\n")
+    assert len(ended.output) <= 64 << 10
+
+
+def test_tells_a_program_that_is_not_there(engine: Engine, docker_engine: DockerEngine) -> None:
+    with pytest.raises(FailedError, match="nothing-of-the-kind"):
+        engine.run(DEBIAN, ["nothing-of-the-kind"], timeout=60)
+    assert docker_engine.run("ps", "--all", "--quiet") == ""
+
+
+def test_pushes_and_returns_the_manifest_s_digest(
+    engine: Engine, docker_host: DockerRegistry
+) -> None:
+    reference = f"{docker_host.host}/{uuid4().hex}/debian:1"
+    engine.tag(DEBIAN, reference)
+    told: list[str] = []
+
+    digest = engine.push(reference, None, told.append)
+
+    assert digest.startswith("sha256:")
+    image = engine.image(reference)
+    assert image is not None
+    assert f"{reference.removesuffix(':1')}@{digest}" in image.repo_digests
+    assert told
+    engine.remove(reference)
+    engine.remove(reference)
+    assert engine.image(reference) is None
+
+
+@pytest.mark.parametrize("password", ["", "s3cret-wrong"])
+def test_tells_a_push_without_the_right_password(
+    engine: Engine, tmp_path: Path, password: str
+) -> None:
+    with docker_registry(tmp_path, htpasswd={"ada": "s3cret"}) as registry:
+        reference = f"{registry.host}/team/debian:1"
+        engine.tag(DEBIAN, reference)
+        login = Login(registry.host, "ada", password) if password else None
+        with pytest.raises(RefusedError, match="can't push") as caught:
+            engine.push(reference, login, lambda _: None)
+        assert "docker login" in caught.value.remedy
+        assert engine.push(reference, Login(registry.host, "ada", "s3cret"), lambda _: None)
+    engine.remove(reference)
+
+
+def test_tells_a_registry_that_is_not_there(engine: Engine) -> None:
+    reference = f"127.0.0.1:{free_port()}/team/debian:1"
+    engine.tag(DEBIAN, reference)
+    with pytest.raises(FailedError, match="connection refused"):
+        engine.push(reference, None, lambda _: None)
+    engine.remove(reference)
