@@ -125,7 +125,10 @@ def test_ends_a_build_that_says_nothing(
     builder: Builder, engine: Engine, environ: Mapping[str, str], write: Write
 ) -> None:
     limits = TimeLimits(silence=2, total=60)
-    quick = {"classic": ClassicBuilder(engine, limits), "buildx": BuildxBuilder(environ, limits)}
+    quick: dict[str, Builder] = {
+        "classic": ClassicBuilder(engine, limits),
+        "buildx": BuildxBuilder(environ, limits),
+    }
 
     with pytest.raises(FailedError, match=r"in time|said nothing for 2 s"):
         quick[builder.name].build(
