@@ -22,6 +22,7 @@ from kargo_release.errors import InvalidError
 
 __all__ = [
     "EPOCH",
+    "LARGEST_ARCHIVE",
     "ChartArchive",
     "PackedFile",
     "archive_time",
@@ -42,6 +43,10 @@ _GZIP_HEADER = (
     b"\x1f\x8b\x08\x14" + bytes(5) + b"\xff" + struct.pack("<H", len(_EXTRA)) + _EXTRA + b"Helm\0"
 )
 _LEVEL = 6  # Go's default too; the header above has another flag for 9, which gains nothing here
+
+
+LARGEST_ARCHIVE = 100 << 20
+"""Bytes; what Helm refuses to load is no chart (pkg/chart/loader/archive, its greatest size)."""
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,20 @@
 """The archives in a backup, each read for what an index says of it."""
 
-from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from hashlib import sha256
 from typing import Any
 
+from kargo_release import plan
 from kargo_release.bucket.store import Listed, ObjectStore
 from kargo_release.charts import metadata
-from kargo_release.charts.archive import ChartArchive
-from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE
+from kargo_release.charts.archive import LARGEST_ARCHIVE, ChartArchive
 from kargo_release.charts.sources import CHART_FILE
-from kargo_release.errors import InvalidError
+from kargo_release.errors import InvalidError, KargoError
 
 _SUFFIX = ".tgz"
+_LARGE = 8 << 20  # bytes; charts have some thousands
 _Mark = tuple[object, ...]
 
 
@@ -57,6 +57,7 @@ class Shelf:
         self._store = store
         self._jobs = jobs
         self._read: dict[_Mark, Archived] = {}
+        self._unpacking = threading.Lock()
 
     def archives(self, *, but: Collection[str] = ()) -> list[Archived]:
         """Return what the backup holds now, in the order of the names.
@@ -70,15 +71,21 @@ class Shelf:
         """
         found = (each for each in self._store.list() if _is_archive(each) and each.key not in but)
         listed = {_mark(each): each for each in found}
-        fresh = [mark for mark in listed if mark not in self._read]
-        with ThreadPoolExecutor(self._jobs) as pool:
-            answers = pool.map(lambda mark: self._archived(listed[mark]), fresh)
-            read = dict(zip(fresh, answers, strict=True))
-        self._read.update((mark, each) for mark, each in read.items() if each)
+        fresh = [each for mark, each in listed.items() if mark not in self._read]
+        # A large one is read while no other is: several at once would take all the memory.
+        for large, jobs in ((False, self._jobs), (True, 1)):
+            self._look_at([each for each in fresh if (each.size > _LARGE) is large], jobs)
         return [self._read[mark] for mark in listed if mark in self._read]
 
+    def _look_at(self, fresh: Sequence[Listed], jobs: int) -> None:
+        for listed, answer in zip(fresh, plan.each(self._archived, fresh, jobs), strict=True):
+            if isinstance(answer, KargoError):
+                raise answer
+            if answer is not None:
+                self._read[_mark(listed)] = answer
+
     def _archived(self, listed: Listed) -> Archived | None:
-        stored = listed.modified.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        stored = listed.modified.strftime("%Y-%m-%dT%H:%M:%SZ")
         place = self._store.location(listed.key)
         try:
             found = self._store.get(listed.key, LARGEST_ARCHIVE)
@@ -88,7 +95,9 @@ class Shelf:
             return None
         digest = sha256(found[0]).hexdigest()
         try:
-            return Archived(listed.key, place, digest, stored, _metadata(found[0], place))
+            with self._unpacking:  # a small one may unpack to as much as a large one
+                about = _metadata(found[0], place)
+            return Archived(listed.key, place, digest, stored, about)
         except InvalidError as error:
             return Archived(listed.key, place, digest, stored, None, error)
 

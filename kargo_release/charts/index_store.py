@@ -56,21 +56,20 @@ def update(
         before, etag = _stored(store)
         after = index.merge(anew() if etag is None else before, entries, now)
         if after is not before:
-            write(store, after, etag)
+            write(store, index.render(after), etag)
         return after
 
     return until_won(merged, store.location(index.KEY))
 
 
-def write(store: ObjectStore, changed: Index, etag: str | None) -> None:
+def write(store: ObjectStore, data: bytes, etag: str | None) -> None:
     """Write the index in place of the one with this etag, or, for None, where there is none.
 
     Raises:
         LostRaceError: Somebody else wrote it meanwhile.
-        InvalidError: It has grown too large.
         FailedError, RefusedError: As the store's ``put``.
     """
-    store.put(index.KEY, index.render(changed), if_match=etag, content_type=CONTENT_TYPE)
+    store.put(index.KEY, data, if_match=etag, content_type=CONTENT_TYPE)
 
 
 def until_won(attempt: Callable[[], Result], place: str) -> Result:

@@ -20,12 +20,12 @@ _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 # What Helm takes as the name of a chart: no path (pkg/chart/v2/metadata.go, Validate).
 _ANY_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\\\x00-\x1f\x7f]+")
 _ALIAS = re.compile(r"[a-zA-Z0-9_-]+")
-# The order of the fields in Helm's Metadata, which is that of its JSON.
-_ORDER = (
+FIELDS = (
     "name", "home", "sources", "version", "description", "keywords", "maintainers", "icon",
     "apiVersion", "condition", "tags", "appVersion", "deprecated", "annotations", "kubeVersion",
     "dependencies", "type",
 )  # fmt: skip
+"""The fields in the order of Helm's Metadata, which is that of its JSON."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Metadata:
     @cached_property
     def helm(self) -> dict[str, Any]:
         """The metadata as Helm's own struct holds it: its fields in order, empty ones left out."""
-        cleaned = {key: _cleaned(self.document[key]) for key in _ORDER if self.document.get(key)}
+        cleaned = {key: _cleaned(self.document[key]) for key in FIELDS if self.document.get(key)}
         if "annotations" in cleaned:
             cleaned["annotations"] = dict(sorted(cleaned["annotations"].items()))
         for key, order in (("dependencies", _DEPENDENCY), ("maintainers", _MAINTAINER)):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from kargo_release.commandline import Reply, command
 
 if TYPE_CHECKING:
-    from kargo_release.charts.rebuild import Rebuild
-    from kargo_release.charts.rebuilding import Oddity
+    from kargo_release.charts.index_of_archives import Oddity
+    from kargo_release.charts.rebuild_index import Rebuild
 
 
 @command()
@@ -19,15 +19,15 @@ def rebuild_index(dry_run: bool = False) -> Reply:
 
     Example: kargo-release rebuild-index --dry-run
     """
-    from kargo_release.charts import rebuild
+    from kargo_release.charts import rebuild_index as rebuilding
     from kargo_release.charts.project import Project
     from kargo_release.console import Console
     from kargo_release.tasks.chart_progress import ReleaseProgress
 
     console = Console()
     with ReleaseProgress(console) as progress:
-        done = rebuild.rebuild_index(Project.open(Path.cwd()), progress.waits, dry_run=dry_run)
-    for oddity in done.rebuilt.oddities:
+        done = rebuilding.rebuild_index(Project.open(Path.cwd()), progress.waits, dry_run=dry_run)
+    for oddity in done.made.oddities:
         console.say(f"{'listed' if oddity.is_listed else 'left out'}: {oddity.error}")
     if done.unreadable:
         console.say(done.unreadable)
@@ -37,22 +37,24 @@ def rebuild_index(dry_run: bool = False) -> Reply:
 def _text(done: "Rebuild", *, dry_run: bool) -> str:
     from kargo_release.console import table
 
-    lines = [(each.name, each.version, str(each.difference)) for each in done.rebuilt.changes]
+    lines = [(each.name, each.version, str(each.difference)) for each in done.made.changes]
     shown = [table(("chart", "version", "index"), lines)] if lines else []
     return "\n".join([*shown, _conclusion(done, dry_run=dry_run)])
 
 
 def _conclusion(done: "Rebuild", *, dry_run: bool) -> str:
+    away = sum(each.difference == "elsewhere" for each in done.made.changes)
+    kept = f"; versions kept whose archives are not here: {away}" if away else ""
     if not done.is_changed:
-        return f"nothing changed: {done.reference} says what the archives say"
+        return f"nothing changed: {done.reference} says what the archives say{kept}"
     if dry_run:
-        return f"dry run: {done.reference} was not written"
-    kept = f"; what was there before is kept as {done.copy}" if done.copy else ""
-    return f"{done.reference} was written{kept}"
+        return f"dry run: {done.reference} was not written{kept}"
+    copy = f"; what was there before is kept as {done.copy}" if done.copy else ""
+    return f"{done.reference} was written{copy}{kept}"
 
 
 def _document(done: "Rebuild", *, dry_run: bool) -> dict[str, Any]:
-    changes = done.rebuilt.changes
+    changes = done.made.changes
     return {
         "index": {
             "reference": done.reference,
@@ -64,7 +66,7 @@ def _document(done: "Rebuild", *, dry_run: bool) -> dict[str, Any]:
             {"name": each.name, "version": each.version, "difference": str(each.difference)}
             for each in changes
         ],
-        "archives": [_archive(each) for each in done.rebuilt.oddities],
+        "archives": [_archive(each) for each in done.made.oddities],
     }
 
 

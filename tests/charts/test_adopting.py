@@ -8,9 +8,9 @@ import pytest
 
 from kargo_release.bucket.folder import FolderStore
 from kargo_release.charts import archive
-from kargo_release.charts.archive import PackedFile
+from kargo_release.charts.archive import LARGEST_ARCHIVE, PackedFile
 from kargo_release.charts.desired import ARCHIVE_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartRelease
-from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, adopt
+from kargo_release.charts.destinations.archives import adopt
 from kargo_release.charts.destinations.backup import BackupDestination
 from kargo_release.charts.destinations.registry import RegistryDestination, read_archive
 from kargo_release.errors import FailedError, InvalidError, KargoError, RefusedError

@@ -20,7 +20,7 @@ from kargo_release.charts import archive, index, index_store, metadata
 from kargo_release.charts.archive import ChartArchive, PackedFile
 from kargo_release.charts.archived import Shelf
 from kargo_release.charts.index import Entry
-from kargo_release.charts.rebuild import attempt
+from kargo_release.charts.rebuild_index import Rebuilding
 
 
 @pytest.fixture(params=["s3", "folder"])
@@ -267,14 +267,15 @@ def test_loses_no_version_of_eight_who_release_meanwhile(open_store: OpenStore) 
         store = open_store()
         shelf = Shelf(store, 8)
         for _ in range(3):
-            index_store.until_won(lambda: attempt(store, shelf, dry_run=False), index.KEY)
+            index_store.until_won(Rebuilding(store, shelf, dry_run=False).attempt, index.KEY)
 
     at_once([*map(releaser, range(8)), rebuilder, rebuilder])
 
     found = index_store.stored(open_store())
     every = [f"1.{a}.{b}" for a in range(7, -1, -1) for b in range(2, -1, -1)]
     assert found.versions("kano") == every
-    assert attempt(open_store(), Shelf(open_store(), 8), dry_run=True).is_changed is False
+    again = Rebuilding(open_store(), Shelf(open_store(), 8), dry_run=True).attempt()
+    assert again.is_changed is False
 
 
 def test_reads_no_archive_twice_that_is_still_the_same(open_store: OpenStore) -> None:
@@ -310,8 +311,8 @@ def test_gives_way_to_whoever_writes_between(
 
     monkeypatch.setattr(shelf, "archives", outrun)
 
-    done = index_store.until_won(lambda: attempt(store, shelf, dry_run=False), index.KEY)
+    done = index_store.until_won(Rebuilding(store, shelf, dry_run=False).attempt, index.KEY)
 
-    assert [each.name for each in done.rebuilt.changes] == ["k2"]
+    assert [each.name for each in done.made.changes] == ["k2"]
     found = index_store.stored(store)
     assert (found.versions("kano"), found.versions("k2")) == (["2.0.0", "1.0.0"], ["1.0.0"])

@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from sandbox import Sandbox
 
 from kargo_release import plan
-from kargo_release.charts import archived, development, index_store, release
+from kargo_release.charts import development, index_store, release
 from kargo_release.charts.catalogue import pack_charts
 from kargo_release.charts.project import Project
 from kargo_release.git.repository import Repository
@@ -69,8 +69,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 @pytest.fixture
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what is no part of the protocol: pools, pauses, and Helm's word on the charts."""
-    for pooled in (plan, archived):
-        monkeypatch.setattr(pooled, "ThreadPoolExecutor", Serial)
+    monkeypatch.setattr(plan, "ThreadPoolExecutor", Serial)
     monkeypatch.setattr(index_store, "_pause", lambda *_: None)
     for module in (release, development):
         monkeypatch.setattr(module, "check_with_helm", lambda rows, *_: rows)

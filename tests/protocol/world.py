@@ -10,7 +10,7 @@ from sandbox import Sandbox
 from kargo_release.charts.abandon import abandon_charts
 from kargo_release.charts.development import release_dev_charts
 from kargo_release.charts.project import Project
-from kargo_release.charts.rebuild import Rebuild, rebuild_index
+from kargo_release.charts.rebuild_index import Rebuild, rebuild_index
 from kargo_release.charts.release import release_charts
 from kargo_release.charts.route import Rows
 from kargo_release.git.remote import CLAIMS

@@ -9,9 +9,6 @@ from kargo_release.charts.likeness import are_alike
 from kargo_release.errors import FailedError, InvalidError, RefusedError
 from kargo_release.plan import Destination, Row, State
 
-# Bytes; what Helm refuses to load is no chart (pkg/chart/loader/archive, MaxDecompressedChartSize).
-LARGEST_ARCHIVE = 100 << 20
-
 
 class ArchiveDestination(Destination[ChartRelease], Protocol):
     """A destination from which the archive that is out can be had again."""

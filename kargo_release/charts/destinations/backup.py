@@ -6,11 +6,12 @@ from itertools import islice
 
 from kargo_release.bucket.store import LostRaceError, ObjectStore, Stored
 from kargo_release.charts import index, index_store
+from kargo_release.charts.archive import LARGEST_ARCHIVE
 from kargo_release.charts.archived import Shelf
 from kargo_release.charts.desired import ChartRelease
-from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
+from kargo_release.charts.destinations.archives import compare
 from kargo_release.charts.index import Entry, Index
-from kargo_release.charts.rebuilding import rebuild
+from kargo_release.charts.index_of_archives import index_of
 from kargo_release.errors import FailedError, KargoError, RefusedError
 from kargo_release.plan import Answer, Found, Row, State, each, look_up
 
@@ -95,7 +96,7 @@ class BackupDestination:
         """
         ours = {row.desired.archive.file_name for row in rows}
         others = Shelf(self._store, self._jobs).archives(but=ours)
-        return rebuild(index.EMPTY, others, self._now).index
+        return index_of(others, index.EMPTY, self._now).index
 
     def check_writable(self) -> None:
         """Make sure that two who release at once can't overwrite each other's index.

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+from kargo_release.charts.archive import LARGEST_ARCHIVE
 from kargo_release.charts.desired import ARCHIVE_MEDIA_TYPE, CONTENT_DIGEST, ChartRelease
-from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE, compare
+from kargo_release.charts.destinations.archives import compare
 from kargo_release.errors import FailedError, InvalidError, RefusedError
 from kargo_release.oci.artifact import Manifest, Store
 from kargo_release.oci.manifest import is_descriptor

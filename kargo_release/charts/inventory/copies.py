@@ -6,9 +6,8 @@ from hashlib import sha256
 from typing import Protocol
 
 from kargo_release.bucket.store import ObjectStore
-from kargo_release.charts.archive import ChartArchive
+from kargo_release.charts.archive import LARGEST_ARCHIVE, ChartArchive
 from kargo_release.charts.desired import CONTENT_DIGEST
-from kargo_release.charts.destinations.archives import LARGEST_ARCHIVE
 from kargo_release.charts.destinations.registry import archive_layer, read_archive
 from kargo_release.charts.inventory.known import Known
 from kargo_release.errors import FailedError

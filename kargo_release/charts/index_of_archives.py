@@ -1,14 +1,14 @@
-"""What an index says when it is made anew of the archives, and how it then differs."""
+"""The index that archives make: what it says, and how it differs from the one before."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, unquote
 
-from kargo_release.charts import index
+from kargo_release.charts import index, index_kinds
 from kargo_release.charts.archived import Archived
 from kargo_release.charts.index import Entry, Index
 from kargo_release.errors import InvalidError, KargoError
@@ -17,6 +17,7 @@ from kargo_release.versions import newest_first
 _Version = Mapping[str, Any]
 _At = tuple[str, str]  # a chart's name, and the version
 _Versions = Mapping[_At, Sequence[_Version]]
+_Known = Mapping[str, tuple[_At, _Version]]
 _ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|.*/", re.DOTALL)  # RFC 3986, or a folder
 
 
@@ -54,8 +55,8 @@ class Oddity:
 
 
 @dataclass(frozen=True)
-class Rebuilt:
-    """An index made anew.
+class IndexOfArchives:
+    """An index made of archives.
 
     Args:
         index: The new one; the one before itself when it says all that already.
@@ -68,38 +69,50 @@ class Rebuilt:
     oddities: Sequence[Oddity]
 
 
-def rebuild(before: Index, archives: Sequence[Archived], now: str) -> Rebuilt:
+def index_of(archives: Sequence[Archived], before: Index, now: str) -> IndexOfArchives:
     """Return the index of these archives.
 
     What the index before says beyond the archive, of an archive with the same digest, stays:
-    when it was created, other URLs, what somebody added.
+    when it was created, other URLs, what somebody added. What Helm can't read of that goes.
 
     Args:
-        before: The index that is out.
         archives: All that the backup holds.
+        before: The index that is out.
         now: The time to be ``generated``, in RFC 3339 and UTC.
 
     Raises:
         InvalidError: The index before turns out to be unreadable.
     """
     held = _grouped(before)
-    entries, oddities = _entries(held, archives)
-    away = {at: list(filter(_is_elsewhere, held[at])) for at in held.keys() - entries.keys()}
-    after = {**entries, **{at: kept for at, kept in away.items() if kept}}
+    known = _known(held, archives)
+    entries, oddities = _entries(known, archives)
+    away = _away(held, entries, _bases(known, archives))
+    after = {**entries, **away}
     changes = [
         *_changes(held, after),
-        *(Change(*at, Difference.ELSEWHERE) for at in away if away[at]),
+        *(Change(*at, Difference.ELSEWHERE) for at in away),
     ]
     changed = {each.name for each in changes if each.difference is not Difference.ELSEWHERE}
-    charts = _charts(changed, after)
-    made = index.with_charts(before, charts, now) if charts else before
-    return Rebuilt(made, _sorted(changes), oddities)
+    charts, head = _charts(changed, after), index_kinds.readable_head(before.head)
+    is_same = not charts and head == before.head
+    made = before if is_same else index.with_charts(replace(before, head=head), charts, now)
+    return IndexOfArchives(made, _sorted(changes), oddities)
+
+
+def _known(held: _Versions, archives: Sequence[Archived]) -> _Known:
+    """Return the entries that these archives have, by their digests."""
+    digests = {each.digest for each in archives}
+    return {
+        each["digest"]: (at, index_kinds.readable(each))
+        for at in held
+        for each in held[at]
+        if isinstance(each.get("digest"), str) and each["digest"] in digests
+    }
 
 
 def _entries(
-    held: _Versions, archives: Sequence[Archived]
+    known: _Known, archives: Sequence[Archived]
 ) -> tuple[dict[_At, list[_Version]], list[Oddity]]:
-    known = {each["digest"]: (at, each) for at in held for each in held[at] if each.get("digest")}
     entries: dict[_At, list[_Version]] = {}
     oddities: list[Oddity] = []
     # Those with their right names first: where two hold one version, theirs is the entry.
@@ -149,19 +162,44 @@ def _grouped(before: Index) -> dict[_At, list[_Version]]:
     return groups
 
 
-def _is_elsewhere(entry: _Version) -> bool:
+def _bases(known: _Known, archives: Sequence[Archived]) -> set[str]:
+    """Return the addresses of the backup's own folder, as ``helm repo index --url`` writes them.
+
+    An archive that is said to have several may lie in several places, so it does not tell.
+    """
+    said = ((each.key, _urls(known[each.digest][1])) for each in archives if each.digest in known)
+    alone = ((key, *urls) for key, urls in said if len(urls) == 1)
+    return {_base(url) for key, url in alone if "://" in url and _leads_to(url, key)}
+
+
+def _away(
+    held: _Versions, entries: Collection[_At], bases: Collection[str]
+) -> dict[_At, list[_Version]]:
+    """Return the versions whose archives were not to be looked for in the backup's folder."""
+    away: dict[_At, list[_Version]] = defaultdict(list)
+    for at in held.keys() - entries:
+        for each in map(index_kinds.readable, held[at]):
+            if _is_elsewhere(each, bases):
+                away[at].append(each)
+    return away
+
+
+def _is_elsewhere(entry: _Version, bases: Collection[str]) -> bool:
     """Whether all its URLs lead out of the backup's own folder, which alone was looked at."""
     urls = _urls(entry)
-    return bool(urls) and all(_ELSEWHERE.match(url) for url in urls)
+    return bool(urls) and all(_ELSEWHERE.match(url) and _base(url) not in bases for url in urls)
+
+
+def _base(url: str) -> str:
+    return url.rpartition("/")[0]
 
 
 def _leads_to(url: str, key: str) -> bool:
     return unquote(url.rpartition("/")[2]) == key
 
 
-def _urls(entry: _Version) -> list[str]:
-    urls = entry.get("urls")
-    return [each for each in urls if isinstance(each, str)] if isinstance(urls, list) else []
+def _urls(entry: _Version) -> Sequence[str]:
+    return entry.get("urls") or ()
 
 
 def _changes(before: _Versions, after: _Versions) -> Iterator[Change]:
