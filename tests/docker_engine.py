@@ -7,10 +7,11 @@ once, and kept as tar files in the folder for temporary files.
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -103,7 +104,21 @@ def docker_engine(folder: Path) -> Iterator[DockerEngine]:
         finally:
             process.terminate()
             process.wait()
+            _clean_up_after_a_kill(run, folder)
             shutil.rmtree(run, ignore_errors=True)
+
+
+def _clean_up_after_a_kill(*folders: Path) -> None:
+    """End what an engine that was killed has left: its children, and mounts."""
+    marks = [str(folder).encode() for folder in folders]
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if any(mark in each.read_bytes() for mark in marks):
+                os.kill(int(each.parent.name), signal.SIGKILL)
+    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in reversed(mounted):
+        if any(place.startswith(f"{folder}/") for folder in folders):
+            subprocess.run([need("umount"), "--lazy", place], check=False)
 
 
 def import_bases(engine: DockerEngine) -> None:

@@ -59,7 +59,11 @@ def examples() -> Iterator[tuple[str, list[str]]]:
         typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
         typed += re.findall(r"`([^`\n]+)`", BLOCK.sub("", text))
         for line in typed:
-            words = shlex.split(line.partition(" | ")[0]) if line.startswith(STARTS) else []
+            words = (
+                shlex.split(line.partition(" | ")[0], comments=True)
+                if line.startswith(STARTS)
+                else []
+            )
             if len(words) > 1 and words[1] != "test":
                 yield path.name, words
 
