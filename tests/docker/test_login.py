@@ -47,7 +47,8 @@ def test_refuses_half_a_login(given: str) -> None:
 def test_adds_a_login_to_the_configuration_for_one_host_alone(tmp_path: Path) -> None:
     theirs = tmp_path / "docker"
     (theirs / "cli-plugins").mkdir(parents=True)
-    config = {"credsStore": "desktop", "auths": {"other.example": {"auth": "eA=="}}, "proxies": {}}
+    auths = {"other.example": {"auth": "eA=="}}
+    config = {"credsStore": "desktop", "auths": auths, "proxies": {}}
     (theirs / "config.json").write_text(json.dumps(config))
     login = Login("harbor.example.com", "ada", "s3cret")
 
@@ -63,7 +64,7 @@ def test_adds_a_login_to_the_configuration_for_one_host_alone(tmp_path: Path) ->
     token = base64.b64encode(b"ada:s3cret").decode()
     assert written == {
         **config,
-        "auths": {**config["auths"], login.host: {"auth": token}},
+        "auths": {**auths, login.host: {"auth": token}},
         "credHelpers": {login.host: ""},
     }
     assert json.loads((theirs / "config.json").read_text()) == config

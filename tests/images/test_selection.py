@@ -206,7 +206,7 @@ def test_takes_the_digest_that_a_name_holds(clone: Sandbox) -> None:
 
 
 def test_asks_the_registry_for_what_the_engine_lacks(clone: Sandbox) -> None:
-    with pytest.raises(FailedError, match="registry docker.io/library was asked"):
+    with pytest.raises(FailedError, match=r"registry docker\.io/library was asked"):
         builds(clone, "kano", held={})
 
 
