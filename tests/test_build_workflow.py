@@ -186,4 +186,6 @@ def test_an_app_passes_through_the_shell_unharmed(folder: Path, text: str) -> No
 def test_a_build_without_an_append_asks_for_the_default(folder: Path) -> None:
     script = run_lines(BUILD, "build-image")
 
-    assert run(script, folder, APP="kano", APPEND="") == [["build-image", "kano", "--push", "--cache"]]
+    assert run(script, folder, APP="kano", APPEND="") == [
+        ["build-image", "kano", "--push", "--cache"]
+    ]
