@@ -1,11 +1,15 @@
 """What the real Helm makes of charts: packed and pushed by its SDK, each in a child of its own."""
 
 import gzip
+import json
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
@@ -31,6 +35,18 @@ _INDEX = """
 import sys, helm_python
 folder, url, merge = sys.argv[1:]
 helm_python.repo_index_generate(folder, base_url=url or None, merge=merge or None)
+"""
+_READ = """
+import json, os, sys, tempfile, helm_python
+def read(file):
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            helm_python.repo_index_generate(folder, merge=file)
+        except helm_python.HelmError as error:
+            return str(error)
+        with open(os.path.join(folder, "index.yaml")) as merged:
+            return {"merged": merged.read()}
+json.dump([read(file) for file in sys.argv[1:]], sys.stdout)
 """
 
 
@@ -64,6 +80,17 @@ def index(folder: Path, url: str = "", merge: Path | None = None) -> Path:
     """Write index.yaml for the archives of a folder, as ``helm repo index``, and return it."""
     _run(_INDEX, str(folder), url, str(merge or ""))
     return folder / "index.yaml"
+
+
+def read_indexes(files: Sequence[Path]) -> list[dict[str, Any] | str]:
+    """Return what Helm finds in each index; of one that it can't read, why."""
+    found = json.loads(_run(_READ, *map(str, files)))
+    return [each if isinstance(each, str) else _loaded(each["merged"]) for each in found]
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document["entries"] or {}
 
 
 def timeless(tgz: bytes) -> list[tuple[bytes, bytes]]:
