@@ -98,7 +98,7 @@ class Index:
             raise _invalid(place, "its `entries` is not a mapping")
         head = {key: value for key, value in document.items() if key != "entries"}
         charts = {
-            name: index_lines.lines(_ordered(name, [] if held is None else held, place))
+            name: _lines(name, _ordered(name, [] if held is None else held, place), place)
             for name, held in (entries or {}).items()
         }
         return cls(index_lines.without_checksum(head), charts, place)
@@ -199,9 +199,12 @@ def with_charts(index: Index, changed: Mapping[str, Sequence[_Version]], now: st
         index: What is out.
         changed: The versions by the chart's name, in their order; a chart without any is dropped.
         now: As for ``merge``.
+
+    Raises:
+        InvalidError: A version is nested too deeply.
     """
     emptied = {name for name, versions in changed.items() if not versions}
-    lines = {name: index_lines.lines(versions) for name, versions in changed.items()}
+    lines = {name: _lines(name, versions, index.place) for name, versions in changed.items()}
     charts = {n: each for n, each in {**index.charts, **lines}.items() if n not in emptied}
     return _generated(replace(index, charts=charts, _parsed={}), now)
 
@@ -227,6 +230,13 @@ def _with_api_version(index: Index) -> Index:
     if not isinstance(version, str) or not version:
         raise _invalid(index.place, "it has no apiVersion")
     return index
+
+
+def _lines(name: str, versions: Sequence[_Version], place: str) -> bytes:
+    try:
+        return index_lines.lines(versions)
+    except RecursionError:
+        raise _invalid(place, f"what it has of {name!r} is nested too deeply") from None
 
 
 def _ordered(name: str, versions: Any, place: str) -> list[_Version]:

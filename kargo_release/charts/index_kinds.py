@@ -63,7 +63,10 @@ def _is_metadata(key: str) -> Callable[[Any], bool]:
     kind = _KINDS.get(key, str)
 
     def is_readable(value: Any) -> bool:
-        right = isinstance(value, kind) and not any(metadata_kinds.faults({key: value}))
+        try:
+            right = isinstance(value, kind) and not any(metadata_kinds.faults({key: value}))
+        except RecursionError:
+            return False
         return right and (kind is not list or all(map(_is_spelt, value)))
 
     return is_readable

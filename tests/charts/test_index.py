@@ -238,3 +238,12 @@ def test_drops_nulls_as_helm_does() -> None:
 def test_reads_text_with_a_byte_order_mark() -> None:
     assert read(b"\xef\xbb\xbf" + render(EMPTY)) == EMPTY
     assert read(b"\xef\xbb\xbf" + BY_HELM) == read(BY_HELM)
+
+
+def test_refuses_what_is_too_deep_to_be_written_again() -> None:
+    deep: Any = 1
+    for _ in range(2000):
+        deep = [deep]
+    with pytest.raises(InvalidError, match="what it has of 'kano' is nested too deeply") as caught:
+        Index.of({"apiVersion": "v1", "entries": {"kano": [{"version": "1.0.0", "x": deep}]}})
+    assert "rebuild-index" in caught.value.remedy

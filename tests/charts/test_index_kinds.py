@@ -117,3 +117,11 @@ def test_tells_a_created_that_is_no_time_by_when_the_archive_was_stored() -> Non
     held = json.loads(rebuilt(document({}, {"created": "2026-01-31"}), is_here=True))
     [said] = held["entries"]["kano"]
     assert (said["created"], held["generated"]) == (NOW, LATER)
+
+
+def test_drops_what_is_nested_without_end() -> None:
+    deep: Any = 1
+    for _ in range(2000):
+        deep = [deep]
+    about = {"name": "a", "repository": "", "import-values": deep}
+    assert readable({"version": "1.0.0", "dependencies": [about]}) == {"version": "1.0.0"}

@@ -168,3 +168,39 @@ def test_prefers_the_archive_with_the_right_name_of_two() -> None:
     assert not oddity.is_listed
     assert oddity.error.message == "backup/a.tgz holds the same version as kano-1.0.0.tgz"
     assert "Remove one" in oddity.error.remedy
+
+
+BASE = "https://charts.example.com/helm"
+
+
+def test_drops_gone_archives_of_the_address_that_others_here_have() -> None:
+    at_base = {each: [f"{BASE}/kano-{each}.tgz"] for each in ("1.0.0", "2.0.0")}
+    held = [
+        *listed("1.0.0", urls=at_base["1.0.0"]).entries["kano"],
+        *listed("2.0.0", digest=OTHER, urls=at_base["2.0.0"]).entries["kano"],
+        *listed("3.0.0", digest="3", urls=[f"{BASE}/old/kano-3.0.0.tgz"]).entries["kano"],
+    ]
+    before = Index.of({"apiVersion": "v1", "entries": {"kano": held}})
+    assert changes(before, archived("1.0.0")) == [
+        ("kano", "3.0.0", "elsewhere"),
+        ("kano", "2.0.0", "dropped"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [["kano-1.0.0.tgz", f"{BASE}/kano-1.0.0.tgz"], [f"{BASE}/other-1.0.0.tgz"]],
+    ids=["a mirror", "another file"],
+)
+def test_keeps_versions_at_an_address_that_may_be_another(urls: list[str]) -> None:
+    away = listed("2.0.0", digest=OTHER, urls=[f"{BASE}/kano-2.0.0.tgz"]).entries["kano"]
+    held = [*listed("1.0.0", urls=urls).entries["kano"], *away]
+    before = Index.of({"apiVersion": "v1", "entries": {"kano": held}})
+    assert ("kano", "2.0.0", "elsewhere") in changes(before, archived("1.0.0"))
+
+
+def test_mends_the_head_of_an_index_whose_versions_are_right() -> None:
+    document = {"entries": dict(listed("1.0.0").entries), "apiVersion": "v1", "by": "hand"}
+    made = index_of([archived("1.0.0")], Index.of({**document, "generated": "now"}), LATER)
+    assert made.index.head == {"apiVersion": "v1", "by": "hand", "generated": LATER}
+    assert made.changes == []

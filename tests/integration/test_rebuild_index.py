@@ -15,7 +15,7 @@ from sandbox import Ended, Sandbox
 from servers_s3 import rclone
 
 from kargo_release.bucket.folder import FolderStore
-from kargo_release.bucket.store import ObjectStore
+from kargo_release.bucket.store import LostRaceError, ObjectStore
 from kargo_release.charts import archive, index, index_store, metadata
 from kargo_release.charts.archive import ChartArchive, PackedFile
 from kargo_release.charts.archived import Shelf
@@ -316,3 +316,73 @@ def test_gives_way_to_whoever_writes_between(
     assert [each.name for each in done.made.changes] == ["k2"]
     found = index_store.stored(store)
     assert (found.versions("kano"), found.versions("k2")) == (["2.0.0", "1.0.0"], ["1.0.0"])
+
+
+class Forgetful:
+    """A store that carries a write of the index out, and then tells that the race was lost."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.lost = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put(self, key: str, data: bytes, **about: Any) -> None:
+        self._store.put(key, data, **about)
+        if key == index.KEY and not self.lost:
+            self.lost += 1
+            raise LostRaceError(key)
+
+
+def test_tells_what_it_wrote_though_the_answer_was_lost(open_store: OpenStore) -> None:
+    store: Any = Forgetful(open_store())
+    store.put("kano-1.0.0.tgz", packed("kano", "1.0.0").tgz, if_match=None, content_type="a/b")
+    store._store.put(index.KEY, b"junk", if_match=None, content_type="a/b")
+
+    rebuilding = Rebuilding(store, Shelf(store, 2), dry_run=False)
+    done = index_store.until_won(rebuilding.attempt, index.KEY)
+
+    assert store.lost == 1
+    assert done.is_changed
+    assert "cannot be read" in done.unreadable
+    assert open_store().get(done.copy.rpartition("/")[2], 100) is not None
+    assert [each.difference for each in done.made.changes] == ["added"]
+
+
+def test_says_how_many_versions_lie_elsewhere(local: Sandbox, local_backed: Path) -> None:
+    file = local_backed / "index.yaml"
+    listed = json.loads(file.read_bytes())
+    [said] = listed["entries"]["kano"]
+    away = {**said, "version": "0.9.0", "digest": "0", "urls": ["https://example.com/k.tgz"]}
+    listed["entries"]["kano"].append(away)
+    file.write_text(json.dumps(listed))
+
+    ended = local.run("rebuild-index")
+
+    assert ended.out.splitlines()[-1].endswith(
+        "says what the archives say; versions kept whose archives are not here: 1"
+    )
+
+
+def test_reads_large_archives_one_at_a_time(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, held, most = open_store(), threading.Semaphore(0), []
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        release(store, packed("kano", version))
+    get = store.get
+
+    def counted(key: str, limit: int) -> Any:
+        held.release()
+        most.append(held._value)
+        try:
+            return get(key, limit)
+        finally:
+            held.acquire()
+
+    monkeypatch.setattr(store, "get", counted)
+    monkeypatch.setattr("kargo_release.charts.archived._LARGE", 10)
+
+    assert len(Shelf(store, 8).archives()) == 3
+    assert most == [1, 1, 1]
