@@ -66,7 +66,8 @@ def _entries(chart: Chart) -> Iterator[dict[str, Any]]:
     }
     if chart.error is not None:
         blank = broken_document(chart.name, chart.error)
-        yield {**blank, "current": chart.is_in_head, "finish": None, "abandon": None, **history}
+        is_current = chart.is_in_head and chart.current is None
+        yield {**blank, "current": is_current, "finish": None, "abandon": None, **history}
     if chart.current is not None:
         yield {**_entry(chart.current), **history}
     for standing in chart.released:

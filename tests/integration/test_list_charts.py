@@ -1,6 +1,8 @@
 """The charts, what is out of each, the last release, and what was begun."""
 
 import pytest
+from faults import page
+from forwarding import forwarding
 from sandbox import Sandbox
 
 
@@ -177,3 +179,19 @@ def test_lists_the_charts_of_the_commit_not_of_the_working_tree(local: Sandbox) 
     [chart] = listed(local).values()
 
     assert (chart["name"], chart["version"]) == ("kano", "1.0.0")
+
+
+def test_advises_no_new_version_where_the_registry_denies_access(platform: Sandbox) -> None:
+    registry = platform.environ["KARGO_RELEASE_REGISTRY"].removeprefix("oci://")
+    host, _, path = registry.partition("/")
+    with forwarding(host) as proxy:
+        denied = page(403)
+        proxy.between = lambda request, forward: (
+            denied(request, forward) if "/manifests/" in request.path else forward()
+        )
+        platform.environ["KARGO_RELEASE_REGISTRY"] = f"oci://{proxy.host}/{path}"
+        ended = platform.run("list-charts")
+
+    assert ended.exit_code == 3
+    assert "unknown" in ended.out
+    assert "raise the version" not in ended.out

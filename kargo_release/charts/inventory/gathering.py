@@ -33,8 +33,8 @@ def _tags(project: Project, refs: RemoteRefs) -> list[Ref]:
     return [Ref(name, refs.tags.get(name, it), it) for name, it in refs.tagged.items()]
 
 
-def add_index(project: Project, versions: KnownVersions) -> None:
-    """Take in what the backup's index.yaml lists: one request.
+def add_index(project: Project, versions: KnownVersions, names: Sequence[str]) -> None:
+    """Take in what the backup's index.yaml lists of charts, of all without names: one request.
 
     Raises:
         FailedError: The backup can't be asked.
@@ -42,7 +42,7 @@ def add_index(project: Project, versions: KnownVersions) -> None:
     """
     backup = project.backup()
     if backup is not None:
-        versions.add_index(backup.listed())
+        versions.add_index(backup.listed(), names)
 
 
 def add_registry(

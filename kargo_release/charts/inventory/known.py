@@ -69,9 +69,10 @@ class KnownVersions:
         for name, version, ref in _named(refs, CLAIM_FORM, set(charts)):
             self._add(name, version, claim=ref)
 
-    def add_index(self, index: Index) -> None:
-        """Take in what index.yaml lists; all of it was published as a chart's version."""
-        for name, entries in index.entries.items():
+    def add_index(self, index: Index, names: Iterable[str] = ()) -> None:
+        """Take in what index.yaml lists of charts, or of all; it was published as versions."""
+        for name in dict.fromkeys(names) or index.charts:
+            entries = index.of_chart(name)
             # Of two entries of one version Helm takes the first.
             by_version = {str(each.get("version", "")): each for each in reversed(entries)}
             for version, entry in by_version.items():

@@ -43,8 +43,8 @@ class Standing:
 
     @property
     def differs(self) -> bool:
-        """Whether something that is out is other than it should be."""
-        return Outcome.REFUSED in self.outcomes.values()
+        """Whether something that is out is other than it should be; not, whether it may be read."""
+        return any(found.state is State.DIFFERENT for found in self.found.values())
 
     @property
     def is_complete(self) -> bool:

@@ -89,7 +89,7 @@ class _Inventory:
         """Gather the versions of the charts, or of all, from every witness."""
         project, versions = self._project, self._versions
         self._waits("asking which versions are out")
-        gathering.add_index(project, versions)
+        gathering.add_index(project, versions, names)
         if self._remote is not None:
             known = [each for name in names or versions.names for each in versions.of(name)]
             self._unfetched = bring(project, self._remote, known)
@@ -140,7 +140,10 @@ class _Inventory:
             return {}
         self._waits(f"comparing {len(todo)} released versions")
         standings = look_at(self._project, self._head, todo, self._unfetched)
-        return {name: [each for each in standings if each.known.name == name] for name in names}
+        by_name: dict[str, list[Standing]] = {name: [] for name in names}
+        for each in standings:
+            by_name[each.known.name].append(each)
+        return by_name
 
     def chart(
         self, name: str, row: Row[ChartRelease] | None, released: Sequence[Standing]
