@@ -201,8 +201,8 @@ class Releases(RuleBasedStateMachine):
                 self.run_to_end(self.begin("release", self.world.release(Side(label), [name])))
 
     def abandon_in_vain(self) -> bool:
-        """Abandon the claims in whose way a copy came that had none; return whether there were."""
-        in_vain = sorted(self.laws.bare & self.laws.see().claims.keys())
+        """Abandon claims in whose way is a copy that lost its own; return whether there were."""
+        in_vain = sorted(self.laws.given_up.keys() & self.laws.see().claims.keys())
         for key in in_vain:
             name = key.removesuffix(f"-{VERSION}.tgz")
             self.run_to_end(self.begin("abandon", self.world.abandon(Side("first"), [name])))
