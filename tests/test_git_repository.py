@@ -83,7 +83,7 @@ def test_tells_a_repository_without_a_commit(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="has no commit yet") as told:
         opened(empty).commit()
 
-    assert told.value.remedy == "Commit the charts first."
+    assert told.value.remedy == "Commit something first."
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

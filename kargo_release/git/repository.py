@@ -83,7 +83,7 @@ class Repository:
         sha = output.decode().strip() if status == 0 else None
         self._check_trusted(said)
         if sha is None and ref == "HEAD":
-            raise InvalidError("the repository has no commit yet", "Commit the charts first.")
+            raise InvalidError("the repository has no commit yet", "Commit something first.")
         if sha is None:
             raise InvalidError(
                 f"there is no commit {ref!r} here",

@@ -82,8 +82,10 @@ def build_images(
     if options.push:
         check_committed([each.image for each in wanted], source.changed)
     work = _begin(project, options, audience)
-    audience.waits(f"looking up what {counted(len(wanted))} begins with")
+    audience.waits(f"looking up the bases of {counted(len(wanted))}")
     builds = _builds(project, source, wanted, work.maker.engine)
+    if options.push:
+        check_committed([each.image for each in builds], source.changed)
     audience.waits(f"comparing {counted(len(builds))} with what is out")
     found = plan.compare([work.destination], builds)
     rows = [_allowed(row, work.destination.name, options) for row in found]

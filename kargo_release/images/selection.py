@@ -1,6 +1,6 @@
 """From what is asked for to what is to be built: contexts, bases and inputs looked up."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -67,14 +67,16 @@ class Selection:
     def builds(self, wanted: Sequence[Wanted]) -> list[ImageBuild]:
         """Return the builds in the order in which they can be made.
 
+        Images of this repository that are begun with are among them, asked for or not: what the
+        engine has under their names may be of another commit, or of none.
+
         Raises:
             InvalidError: A Dockerfile or a context can't be read, or images are based on each
                 other in a circle.
             FailedError: A base, or the repository of a Git context, can't be had.
         """
-        by_title = {each.title: each for each in wanted}
-        recipes = {title: self._recipe(each.image) for title, each in by_title.items()}
-        meant = self._meant(wanted)
+        by_title, recipes = self._with_bases(wanted)
+        meant = self._meant(by_title.values())
         own = {title: _own_bases(recipe, meant) for title, recipe in recipes.items()}
         called = {name for names in own.values() for name in names}
         return [
@@ -82,7 +84,33 @@ class Selection:
             for title in sorted_by_base({each: [*names.values()] for each, names in own.items()})
         ]
 
-    def _meant(self, wanted: Sequence[Wanted]) -> dict[str, str]:
+    def _with_bases(self, wanted: Sequence[Wanted]) -> tuple[dict[str, Wanted], dict[str, _Recipe]]:
+        """Return what is wanted and the images under it, and their recipes, by their titles."""
+        meant, known = self._meant(wanted), self._by_default_name()
+        found = {each.title: each for each in wanted}
+        recipes: dict[str, _Recipe] = {}
+        todo = list(found.values())
+        while todo:
+            each = todo.pop(0)
+            recipes[each.title] = self._recipe(each.image)
+            for name in _names(recipes[each.title]):
+                base = known.get(name)
+                if base is not None and name not in meant and base.title not in found:
+                    found[base.title] = base
+                    todo.append(base)
+        return found, recipes
+
+    def _by_default_name(self) -> dict[str, Wanted]:
+        """Return every image of the repository, by the whole names that it has by default."""
+        images = (each for each in self._source.images.values() if isinstance(each, Image))
+        every = [Wanted(image, image.tag(None)) for image in images]
+        return {
+            name: each
+            for each in every
+            for name in names_of(each.image, each.tag, self._project.prefix)
+        }
+
+    def _meant(self, wanted: Iterable[Wanted]) -> dict[str, str]:
         """Return the title of the image that each whole name means."""
         return {
             name: each.title
@@ -141,6 +169,10 @@ class Selection:
 
 def _own_bases(recipe: _Recipe, meant: Mapping[str, str]) -> dict[str, str]:
     """Return the titles of the images that a Dockerfile means, by their whole names."""
+    return {name: meant[name] for name in _names(recipe) if name in meant}
+
+
+def _names(recipe: _Recipe) -> list[str]:
+    """Return the whole names of the images that a Dockerfile names by a tag."""
     found = (base_name(text) for text in recipe.bases)
-    names = (name.tagged for name in found if name and not name.digest)
-    return {name: meant[name] for name in names if name in meant}
+    return [name.tagged for name in found if name and not name.digest]

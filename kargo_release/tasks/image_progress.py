@@ -12,6 +12,7 @@ from kargo_release.findings_text import findings_lines
 from kargo_release.images.carrying_out import ImageRow
 from kargo_release.images.desired import ImageBuild, counted
 from kargo_release.images.destinations import ENGINE
+from kargo_release.images.making import FindingsError
 from kargo_release.plan import Outcome, State
 
 _COLOURS = {
@@ -21,7 +22,6 @@ _COLOURS = {
     Outcome.REFUSED: "bad",
     Outcome.FAILED: "bad",
 }
-_LAST_LINES = 30  # of a failed build's log
 
 
 class BuildProgress:
@@ -88,7 +88,7 @@ class BuildProgress:
                 self._console.say(*line)
 
     def done(self, row: ImageRow, destination: str) -> None:
-        """Show how an image fared, with the end of the log if it failed."""
+        """Show how an image fared, with the builder's log if it failed."""
         outcome = row.outcomes[destination]
         found = row.found[destination]
         where = row.error.message if row.error else f"{found.reference}  {found.digest}"
@@ -101,11 +101,11 @@ class BuildProgress:
 
     def _show_log(self, row: ImageRow) -> None:
         lines = self._logs.pop(row.desired.title).lines if row.desired.title in self._logs else ()
-        if self._verbose or not lines or not (row.error or self._console.is_in_github):
+        is_broken = row.error is not None and not isinstance(row.error, FindingsError)
+        if self._verbose or not lines or not (is_broken or self._console.is_in_github):
             return
-        shown = lines if self._console.is_in_github else lines[-_LAST_LINES:]
         with self._console.group(f"Log of {row.desired.title}"):
-            for line in shown:
+            for line in lines:
                 if line.strip():
                     self._console.say(line)
 

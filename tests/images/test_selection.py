@@ -217,3 +217,20 @@ def test_refuses_a_base_without_a_name(clone: Sandbox) -> None:
     with pytest.raises(InvalidError) as caught:
         builds(clone, "kano")
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("prefix", ["", "host.example/team"])
+def test_takes_in_the_images_of_the_repository_that_one_begins_with(
+    clone: Sandbox, prefix: str
+) -> None:
+    write(clone, "web", "FROM kano:1.0.0-latest\n")
+    write(clone, "deep", f"FROM {prefix and f'{prefix}/'}web:1.0.0-latest\n")
+    clone.commit()
+    # Of whatever commit this is, or of none.
+    stale = {"kano:1.0.0-latest": local_image(labels={INPUTS_DIGEST: "stale"})}
+
+    found = builds(clone, "deep", held=engine(**stale), prefix=prefix)
+
+    assert list(found) == ["kano", "web", "deep"]
+    assert found["web"].inputs.bases == {"kano:1.0.0-latest": found["kano"].inputs.digest}
+    assert found["deep"].own_bases == (found["web"].title,)

@@ -176,7 +176,7 @@ def test_tells_that_there_is_no_commit(tmp_path: Path, words: list[str]) -> None
     empty = Sandbox.make(tmp_path / "clone")
     empty.write_chart("kano")
 
-    refused(empty, *words, code=2, message="no commit yet", remedy="Commit the charts first.")
+    refused(empty, *words, code=2, message="no commit yet", remedy="Commit something first.")
 
 
 @pytest.mark.parametrize("words", [("release-chart", "kano"), ("list-charts",)])

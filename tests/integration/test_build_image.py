@@ -336,3 +336,26 @@ def test_says_what_only_buildkit_can_do(workshop: Workshop) -> None:
 
     assert (ended.exit_code, states(ended)) == (3, {"kano": "refused"})
     assert ended.tells("--mount in line", "BuildKit") or ended.tells("--mount", "buildx")
+
+
+@pytest.mark.long
+def test_pushes_nothing_that_begins_with_what_is_not_committed(workshop: Workshop) -> None:
+    workshop.write("base")
+    workshop.write("web", DOCKERFILE.replace("debian:bookworm-slim", "base:1.0.0-latest"))
+    workshop.commit("Add web")
+    workshop.sandbox.write("images/base/hello", "not committed\n")
+    assert workshop.build("--all").exit_code == 0
+
+    refused = workshop.build("web", "--push")
+    workshop.sandbox.git("checkout", "images/base")
+    pushed = workshop.build("web", "--push")
+
+    assert refused.exit_code == 3
+    assert refused.tells("not committed: images/base/hello", "Commit")
+    assert states(pushed) == {"base": "published", "web": "published"}
+    base, web = workshop.pushed("base"), workshop.pushed("web")
+    assert base is not None
+    assert web is not None
+    assert web.labels["org.opencontainers.image.revision"] == workshop.sandbox.git(
+        "rev-parse", "HEAD"
+    )
