@@ -166,6 +166,11 @@ def compare(destinations: Sequence[Destination[Item]], desired: Sequence[Item]) 
     ]
 
 
+def unasked(item: Item, destination: str, error: KargoError) -> Row[Item]:
+    """Return the row of an item that was not compared with what a destination holds, and why."""
+    return Row(item, {}, {destination: _outcome(error)}, error)
+
+
 def _row(item: Item, answers: Mapping[str, Answer]) -> Row[Item]:
     found = {name: answer for name, answer in answers.items() if isinstance(answer, Found)}
     errors = [answer for answer in answers.values() if isinstance(answer, KargoError)]

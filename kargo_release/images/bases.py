@@ -14,6 +14,7 @@ from kargo_release.images.image_names import full_name
 from kargo_release.images.inputs import INPUTS_DIGEST
 from kargo_release.oci.artifact import Store
 from kargo_release.oci.image import read_remote_image
+from kargo_release.plan import each
 
 _DEFAULT_TAG = "latest"
 
@@ -84,24 +85,42 @@ class Bases:
         registry: Returns the registry at ``host/path``.
         prefix: What the whole names of this repository's images begin with.
         own: The inputs' digests of images of this run, by their whole names.
+        jobs: How many registries are asked at once.
     """
 
     local: Callable[[str], LocalImage | None]
     registry: Callable[[str], Store]
     prefix: str
     own: dict[str, str] = field(default_factory=dict)
-    _known: dict[str, str] = field(default_factory=dict)
+    jobs: int = 1
+    _known: dict[str, str | KargoError] = field(default_factory=dict)
+
+    def look_up(self, names: Iterable[str]) -> None:
+        """Ask for images that are not of this run, side by side; what goes wrong is kept, too."""
+        found = ((text, base_name(text)) for text in names)
+        asked = {name.tagged: (text, name) for text, name in found if name and not name.digest}
+        answers = each(lambda one: self._found(*one), list(asked.values()), self.jobs)
+        self._known.update(zip(asked, answers, strict=True))
 
     def digests(self, names: Iterable[str]) -> dict[str, str]:
-        """Return what tells the content of each image, by its name in the Dockerfile.
+        """Return what tells the content of each image that can be had, by its Dockerfile's name.
 
         Raises:
             InvalidError: A name can't be one.
-            FailedError: An image is nowhere.
         """
-        return {name: self._digest(name) for name in names}
+        found = {name: self._digest(name) for name in names}
+        return {name: digest for name, digest in found.items() if isinstance(digest, str)}
 
-    def _digest(self, text: str) -> str:
+    def fault(self, names: Iterable[str]) -> KargoError | None:
+        """Return why one of some images can't be had; None where all can.
+
+        Raises:
+            InvalidError: A name can't be one.
+        """
+        found = map(self._digest, names)
+        return next((digest for digest in found if isinstance(digest, KargoError)), None)
+
+    def _digest(self, text: str) -> str | KargoError:
         name = base_name(text)
         if name is None:
             raise InvalidError(
@@ -113,18 +132,17 @@ class Bases:
         if name.tagged in self.own:
             return self.own[name.tagged]
         if name.tagged not in self._known:
-            self._known[name.tagged] = self._local(text, name) or self._remote(name)
+            self.look_up([text])
         return self._known[name.tagged]
 
-    def _local(self, text: str, name: BaseName) -> str:
+    def _found(self, text: str, name: BaseName) -> str:
         image = self.local(text)
-        return content_of(image, name) if image else ""
+        return content_of(image, name) if image else self._remote(name)
 
     def _remote(self, name: BaseName) -> str:
         folder, _, last = name.repository.rpartition("/")
-        registry = self.registry(f"{name.host}/{folder}")
         try:
-            digest = self._in_registry(registry, last, name)
+            digest = self._in_registry(self.registry(f"{name.host}/{folder}"), last, name)
         except KargoError as error:
             raise type(error)(f"the base {name.tagged}: {error.message}", error.remedy) from None
         if digest is None:
@@ -147,8 +165,8 @@ def content_of(image: LocalImage, name: BaseName) -> str:
     if inputs := image.labels.get(INPUTS_DIGEST):
         return inputs
     wanted = f"{name.host}/{name.repository}"
-    for each in image.repo_digests:
-        repository, _, digest = each.partition("@")
+    for pulled in image.repo_digests:
+        repository, _, digest = pulled.partition("@")
         if full_name(repository) == wanted:
             return digest
     return image.id

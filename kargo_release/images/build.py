@@ -1,7 +1,7 @@
 """Builds images: what should be there, what is, and only what is missing.
 
 The pipeline, in order: read what Git holds, look up the bases, compare with what is out, refuse
-what may not be replaced, check the Dockerfiles, and then for each image, bases first: build, check
+what may not be replaced, check the Dockerfiles; and then for each image, bases first: build, check
 the image, try it, push, read back.
 """
 
@@ -76,7 +76,7 @@ def build_images(
         InvalidError: A Dockerfile or a context can't be read, or is not possible.
         RefusedError: There is no engine, no registry to push to, or what would be pushed is not
             committed.
-        FailedError: A destination, or a base, can't be asked.
+        FailedError: A destination can't be asked.
         InterruptError: Ctrl-C; the message says what is done.
     """
     if options.push:
@@ -87,10 +87,9 @@ def build_images(
     if options.push:
         check_committed([each.image for each in builds], source.changed)
     audience.waits(f"comparing {counted(len(builds))} with what is out")
-    found = plan.compare([work.destination], builds)
-    rows = [_allowed(row, work.destination.name, options) for row in found]
-    audience.planned(rows)
+    rows = [_allowed(row, work.destination.name, options) for row in _compared(builds, work)]
     rows = _checked(rows, work, project, source, options)
+    audience.planned(rows)
     return rows if options.dry_run else work.run(rows)
 
 
@@ -111,9 +110,20 @@ def _begin(project: Project, options: Options, audience: Audience) -> CarryingOu
 def _builds(
     project: Project, source: Source, wanted: Sequence[Wanted], engine: Engine
 ) -> list[ImageBuild]:
-    bases = Bases(engine.image, project.registry_at, project.prefix)
+    bases = Bases(engine.image, project.registry_at, project.prefix, jobs=project.settings.jobs)
     selection = Selection(project, source, bases, engine.platform)
     return selection.builds(wanted)
+
+
+def _compared(builds: Sequence[ImageBuild], work: CarryingOut) -> list[ImageRow]:
+    """Return how each build stands; one that can't be made is compared with nothing."""
+    destination = work.destination
+    sound = [build for build in builds if build.fault is None]
+    rows = {row.desired.title: row for row in plan.compare([destination], sound)}
+    for build in builds:
+        if build.fault:
+            rows[build.title] = plan.unasked(build, destination.name, build.fault)
+    return [rows[build.title] for build in builds]
 
 
 def _allowed(row: ImageRow, destination: str, options: Options) -> ImageRow:
@@ -155,14 +165,18 @@ def _checked(
     options: Options,
 ) -> list[ImageRow]:
     """Return the rows, refused where a Dockerfile breaks a rule or the builder can't build it."""
-    todo = [row.desired for row in rows if row.error is None and not row.is_complete]
-    if not todo:
+    images = [row.desired.image for row in rows if _is_open(row)]
+    if not images:
         return list(rows)
-    work.audience.waits(f"checking the Dockerfiles of {counted(len(todo))}")
-    images = [build.image for build in todo]
+    work.audience.waits(f"checking the Dockerfiles of {counted(len(images))}")
     findings = lint_images(images, source.tree, source.readable, project.prefix)
     work.audience.found(findings)
     return [_refused(row, findings, work.maker, push=options.push) for row in rows]
+
+
+def _is_open(row: ImageRow) -> bool:
+    """Whether the image is to be built, or would be if what it begins with were there."""
+    return row.desired.fault is not None or (row.error is None and not row.is_complete)
 
 
 def _refused(row: ImageRow, findings: Sequence[Finding], maker: Maker, *, push: bool) -> ImageRow:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from kargo_release import plan
-from kargo_release.errors import FailedError, InterruptError, KargoError
+from kargo_release.errors import InterruptError, KargoError
 from kargo_release.findings import Finding
 from kargo_release.images.audience import Audience, Listener
 from kargo_release.images.desired import ImageBuild
 from kargo_release.images.destinations import has_every_name
 from kargo_release.images.making import Maker
-from kargo_release.images.order import side_by_side
+from kargo_release.images.order import held_back, side_by_side
 from kargo_release.plan import Destination, Row
 
 ImageRow = Row[ImageBuild]
@@ -89,7 +89,7 @@ class CarryingOut:
         row = known[title]
         failed = [title for title in row.desired.own_bases if self._done[title].error]
         if failed and row.error is None and not row.is_complete:
-            row = row.stopped(_held_back(row.desired, failed))
+            row = row.stopped(held_back(title, failed))
             self.audience.done(row, self.destination.name)
         elif row.error is None and row.lacks(self.destination.name):
             [row] = plan.carry_out([self.destination], [row], self.audience.done)
@@ -124,10 +124,3 @@ def _needed(rows: Sequence[ImageRow]) -> set[str]:
     """Return the titles of those that something is built upon."""
     lacking = [row for row in rows if row.error is None and not row.is_complete]
     return {title for row in lacking for title in row.desired.own_bases}
-
-
-def _held_back(build: ImageBuild, failed: Sequence[str]) -> FailedError:
-    return FailedError(
-        f"{build.title} is held back, for {', '.join(failed)}, which it is based on, was not built",
-        "Mend that first; then run this again.",
-    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from kargo_release.errors import InvalidError
+from kargo_release.errors import InvalidError, KargoError
 from kargo_release.git.repository import Commit, short
 from kargo_release.images.context import Context
 from kargo_release.images.git_context import GitContext
@@ -80,6 +80,8 @@ class ImageBuild:
         names: Names under which the engine has it: the whole one, and those that Dockerfiles of
             this run have for it.
         bases: The names of the images in its Dockerfile.
+        fault: Why it can't be built, where what it is built from can't be had; ``inputs`` tells
+            nothing then.
     """
 
     image: Image
@@ -93,6 +95,7 @@ class ImageBuild:
     own_bases: tuple[str, ...]
     names: tuple[str, ...]
     bases: tuple[str, ...]
+    fault: KargoError | None = None
 
     @property
     def app(self) -> str:

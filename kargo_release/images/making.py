@@ -21,6 +21,8 @@ from kargo_release.images.inspection import SMOKE_FAILED, finding, inspect
 
 _SMOKE_SECONDS = 120.0
 _CACHE_TAG = "buildcache"
+# How runtimes tell a program that is not there (opencontainers/runc, exec.LookPath and stat).
+_NOT_THERE = ("executable file not found", "no such file or directory")
 
 
 class FindingsError(RefusedError):
@@ -169,7 +171,7 @@ class Maker:
             fault = _fault(ended)
         except FailedError as error:
             self._image(image.id)  # raises where it is the engine that failed
-            fault = f"could not be started: {excerpt(error.message)}"
+            fault = _why_not_started(error.message, build.image.smoke[0])
         if fault:
             command = excerpt(" ".join(build.image.smoke))
             yield finding(build, SMOKE_FAILED, f"{command} {fault}")
@@ -182,6 +184,13 @@ class Maker:
                 "Look whether somebody removes images meanwhile; then run this again.",
             )
         return image
+
+
+def _why_not_started(said: str, program: str) -> str:
+    """Return why a command could not be started, in words; the engine takes many for it."""
+    if any(each in said for each in _NOT_THERE):
+        return f"could not be started: {program!r} is not in the image"
+    return f"could not be started: {excerpt(said)}"
 
 
 def _fault(ended: Ended) -> str:

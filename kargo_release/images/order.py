@@ -5,7 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
-from kargo_release.errors import InvalidError
+from kargo_release.errors import FailedError, InvalidError
 
 Result = TypeVar("Result")
 
@@ -27,6 +27,14 @@ def sorted_by_base(bases: Mapping[str, Sequence[str]]) -> list[str]:
             f"images are based on each other in a circle: {circle}",
             "Let one of them begin with an image that is none of them.",
         ) from None
+
+
+def held_back(title: str, failed: Sequence[str]) -> FailedError:
+    """Return the error for an image whose bases were not built."""
+    return FailedError(
+        f"{title} is held back, for {', '.join(failed)}, which it is based on, was not built",
+        "Mend that first; then run this again.",
+    )
 
 
 def side_by_side(

@@ -1,9 +1,11 @@
 """From what is asked for to what is to be built: contexts, bases and inputs looked up."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 
+from kargo_release.errors import KargoError
 from kargo_release.images.bases import Bases, base_name, names_of
 from kargo_release.images.context import (
     LARGEST_DOCKERFILE,
@@ -11,7 +13,7 @@ from kargo_release.images.context import (
     read_context,
     read_file,
 )
-from kargo_release.images.desired import ImageBuild
+from kargo_release.images.desired import ImageBuild, Origin
 from kargo_release.images.dockerfile import SCRATCH
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.git_commit import pinned
@@ -20,9 +22,10 @@ from kargo_release.images.guards import changed_of
 from kargo_release.images.image import Image
 from kargo_release.images.image_file import DOCKERFILE
 from kargo_release.images.inputs import Inputs
-from kargo_release.images.order import sorted_by_base
+from kargo_release.images.order import held_back, sorted_by_base
 from kargo_release.images.project import Project
 from kargo_release.images.source import Source
+from kargo_release.plan import each
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Selection:
         self._tree = source.tree
         self._bases = bases
         self._platform = platform
+        self._pinned: dict[GitContext, GitContext] = {}
+        self._unreachable: dict[str | GitContext, KargoError] = {}
 
     def builds(self, wanted: Sequence[Wanted]) -> list[ImageBuild]:
         """Return the builds in the order in which they can be made.
@@ -70,19 +75,42 @@ class Selection:
         Images of this repository that are begun with are among them, asked for or not: what the
         engine has under their names may be of another commit, or of none.
 
+        What can't be had from elsewhere, a base or the repository of a Git context, is the fault of
+        the builds that need it, and of those that are based on them.
+
         Raises:
             InvalidError: A Dockerfile or a context can't be read, or images are based on each
                 other in a circle.
-            FailedError: A base, or the repository of a Git context, can't be had.
         """
         by_title, recipes = self._with_bases(wanted)
         meant = self._meant(by_title.values())
         own = {title: _own_bases(recipe, meant) for title, recipe in recipes.items()}
         called = {name for names in own.values() for name in names}
-        return [
-            self._build(by_title[title], recipes[title], own[title], called)
-            for title in sorted_by_base({each: [*names.values()] for each, names in own.items()})
-        ]
+        ordered = sorted_by_base({each: [*names.values()] for each, names in own.items()})
+        self._look_up(by_title.values(), recipes.values(), meant)
+        builds: dict[str, ImageBuild] = {}
+        for title in ordered:
+            build = self._build(by_title[title], recipes[title], own[title], called)
+            builds[title] = _held_back(build, builds)
+        return [*builds.values()]
+
+    def _look_up(
+        self, wanted: Iterable[Wanted], recipes: Iterable[_Recipe], meant: Container[str]
+    ) -> None:
+        """Ask for what is elsewhere, side by side: bases, and the commits of Git contexts."""
+        named = {text: base_name(text) for recipe in recipes for text in recipe.bases}
+        self._bases.look_up(
+            text for text, name in named.items() if name and name.tagged not in meant
+        )
+        found = (one.image.context for one in wanted)
+        contexts = {context for context in found if isinstance(context, GitContext)}
+        repository, jobs = self._project.repository, self._project.settings.jobs
+        answers = each(partial(pinned, repository), [*contexts], jobs)
+        for context, answer in zip(contexts, answers, strict=True):
+            if isinstance(answer, KargoError):
+                self._unreachable[context] = answer
+            else:
+                self._pinned[context] = answer
 
     def _with_bases(self, wanted: Sequence[Wanted]) -> tuple[dict[str, Wanted], dict[str, _Recipe]]:
         """Return what is wanted and the images under it, and their recipes, by their titles."""
@@ -133,7 +161,27 @@ class Selection:
     ) -> ImageBuild:
         image = wanted.image
         context = self._context(image)
-        inputs = Inputs(
+        inputs = self._inputs(image, recipe, context)
+        reference = self._project.reference(image.repository, wanted.tag)
+        names = names_of(image, wanted.tag, self._project.prefix)
+        self._bases.own.update(dict.fromkeys(names, inputs.digest))
+        return ImageBuild(
+            image=image,
+            tag=wanted.tag,
+            reference=reference,
+            origin=self._origin(image),
+            inputs=inputs,
+            context=context,
+            dockerfile=recipe.data,
+            root=recipe.root,
+            own_bases=tuple(dict.fromkeys(own.values())),
+            names=(reference, *sorted(names & called - {reference})),
+            bases=recipe.bases,
+            fault=self._unreachable.get(image.context) or self._bases.fault(recipe.bases),
+        )
+
+    def _inputs(self, image: Image, recipe: _Recipe, context: Context | GitContext) -> Inputs:
+        return Inputs(
             context=context.digest if isinstance(context, Context) else str(context),
             dockerfile=sha256(recipe.data).hexdigest(),
             arguments=dict(image.arguments),
@@ -142,29 +190,22 @@ class Selection:
             bases=self._bases.digests(recipe.bases),
             version=image.version,
         )
-        reference = self._project.reference(image.repository, wanted.tag)
-        names = names_of(image, wanted.tag, self._project.prefix)
-        self._bases.own.update(dict.fromkeys(names, inputs.digest))
-        return ImageBuild(
-            image=image,
-            tag=wanted.tag,
-            reference=reference,
-            origin=replace(
-                self._source.origin, is_changed=bool(changed_of(image, self._source.changed))
-            ),
-            inputs=inputs,
-            context=context,
-            dockerfile=recipe.data,
-            root=recipe.root,
-            own_bases=tuple(dict.fromkeys(own.values())),
-            names=(reference, *sorted(names & called - {reference})),
-            bases=recipe.bases,
-        )
+
+    def _origin(self, image: Image) -> Origin:
+        is_changed = bool(changed_of(image, self._source.changed))
+        return replace(self._source.origin, is_changed=is_changed)
 
     def _context(self, image: Image) -> Context | GitContext:
+        """Return what the builder sees; another repository's commit where that could be told."""
         if isinstance(image.context, GitContext):
-            return pinned(self._project.repository, image.context)
+            return self._pinned.get(image.context, image.context)
         return read_context(self._tree, image.context, f"{image.folder}/{DOCKERFILE}")
+
+
+def _held_back(build: ImageBuild, before: Mapping[str, ImageBuild]) -> ImageBuild:
+    """Return the build, at fault where one that it is based on is."""
+    failed = [title for title in build.own_bases if before[title].fault]
+    return replace(build, fault=held_back(build.title, failed)) if failed else build
 
 
 def _own_bases(recipe: _Recipe, meant: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from kargo_release.console import table
 from kargo_release.errors import FailedError, KargoError
 from kargo_release.findings import Finding
 from kargo_release.images.carrying_out import ImageRow
+from kargo_release.images.destinations import ENGINE
 from kargo_release.plan import Found, Outcome, State
 from kargo_release.tasks.image_progress import word
 
@@ -42,19 +43,20 @@ def _image(row: ImageRow, findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def build_table(rows: Sequence[ImageRow]) -> str:
-    """Return what became of each image, and its digest."""
+    """Return what became of each image, and its digest; its Id where only the engine has it."""
     lines = [
         [row.desired.app, row.desired.tag, *_standing(row)]
         for row in sorted(rows, key=lambda row: row.desired.title)
     ]
-    return table(("app", "tag", "state", "where", "digest"), lines)
+    is_local = any(ENGINE in row.outcomes for row in rows)
+    return table(("app", "tag", "state", "where", "id" if is_local else "digest"), lines)
 
 
 def _standing(row: ImageRow) -> tuple[str, str, str]:
     [(destination, outcome)] = row.outcomes.items()
     if row.error:
-        return word(outcome, destination), row.error.message, ""
-    digest = row.found[destination].digest if outcome is not Outcome.PLANNED else ""
+        return word(outcome, destination), "-", "-"
+    digest = row.found[destination].digest if outcome is not Outcome.PLANNED else "-"
     return word(outcome, destination), row.desired.reference, digest
 
 

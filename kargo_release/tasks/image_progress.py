@@ -88,16 +88,12 @@ class BuildProgress:
                 self._console.say(*line)
 
     def done(self, row: ImageRow, destination: str) -> None:
-        """Show how an image fared, with the builder's log if it failed."""
+        """Show how an image fared, with the builder's log if it failed; why is told at the end."""
         outcome = row.outcomes[destination]
-        found = row.found[destination]
-        where = row.error.message if row.error else f"{found.reference}  {found.digest}"
         with self._lock:
             self._show_log(row)
-            self._console.say(
-                f"{row.desired.title}  ", Painted(word(outcome, destination), _COLOURS[outcome]),
-                f"  {where}",
-            )  # fmt: skip
+            how = Painted(word(outcome, destination), _COLOURS[outcome])
+            self._console.say(f"{row.desired.title}  ", how)
 
     def _show_log(self, row: ImageRow) -> None:
         lines = self._logs.pop(row.desired.title).lines if row.desired.title in self._logs else ()

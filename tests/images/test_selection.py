@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from built import local_image
 from sandbox import Sandbox
+from servers import free_port
 
 from kargo_release.docker.image import LocalImage
 from kargo_release.errors import FailedError, InvalidError
@@ -206,8 +207,29 @@ def test_takes_the_digest_that_a_name_holds(clone: Sandbox) -> None:
 
 
 def test_asks_the_registry_for_what_the_engine_lacks(clone: Sandbox) -> None:
-    with pytest.raises(FailedError, match=r"registry docker\.io/library was asked"):
-        builds(clone, "kano", held={})
+    fault = builds(clone, "kano", held={})["kano"].fault
+
+    assert isinstance(fault, FailedError)
+    assert (
+        fault.message
+        == "the base docker.io/library/debian:12: registry docker.io/library was asked"
+    )
+    assert fault.remedy == "Do not."
+
+
+def test_a_git_context_that_does_not_resolve_is_the_fault_of_its_image_alone(
+    clone: Sandbox,
+) -> None:
+    context = f"context: https://127.0.0.1:{free_port()}/team/app.git#v1\n"
+    write(clone, "far", "FROM debian:12\n", context)
+    write(clone, "on", "FROM far:1.0.0-latest\n")
+    clone.commit()
+
+    found = builds(clone, "far", "kano", "on")
+
+    assert found["kano"].fault is None
+    assert "can't read the Git context" in str(found["far"].fault)
+    assert str(found["on"].fault).startswith("on 1.0.0-latest is held back, for far 1.0.0-latest")
 
 
 def test_refuses_a_base_without_a_name(clone: Sandbox) -> None:

@@ -38,6 +38,22 @@ def test_tells_a_base_that_is_nowhere(workshop: Workshop) -> None:
     assert ended.tells(f"the base {base} is neither here nor in its registry", "build it first")
 
 
+@pytest.mark.long
+def test_one_base_that_is_nowhere_stops_no_other_image(workshop: Workshop) -> None:
+    base = f"{workshop.registry}/gone:1"
+    workshop.write("bad", f"FROM {base}\nUSER root\n")
+    workshop.write("web", DOCKERFILE.replace("debian:bookworm-slim", "bad:1.0.0-latest"))
+    ended = workshop.build("--all")
+
+    assert states(ended) == {"bad": "failed", "kano": "built", "web": "failed"}
+    assert ended.exit_code == 1
+    assert ended.tells(f"the base {base} is neither here nor in its registry", "build it first")
+    [web] = [each for each in ended.document["images"] if each["app"] == "web"]
+    assert web["error"]["message"].startswith("web 1.0.0-latest is held back, for bad 1.0.0-latest")
+    [bad] = [each for each in ended.document["images"] if each["app"] == "bad"]
+    assert [each["line"] for each in bad["findings"] if each["severity"] == "error"]
+
+
 def test_tells_a_registry_that_is_not_there(workshop: Workshop) -> None:
     workshop.sandbox.environ["KARGO_RELEASE_IMAGE_REGISTRY"] = "127.0.0.1:1/team"
     ended = workshop.build("kano", "--push")
