@@ -81,6 +81,14 @@ def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEn
 
 
 @pytest.fixture(scope="session")
+def newer_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
+    """Run one engine that keeps images as containerd does, with the bases."""
+    with running_engine(tmp_path_factory.mktemp("newer"), is_newer=True) as engine:
+        import_bases(engine)
+        yield engine
+
+
+@pytest.fixture(scope="session")
 def buildx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of Docker's configuration with the plugin buildx."""
     return buildx_plugin(tmp_path_factory.mktemp("buildx") / "docker")

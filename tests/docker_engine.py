@@ -4,20 +4,21 @@ No image can be pulled by tests: the bases are made of Debian's packages and of 
 once, and kept as tar files in the folder for temporary files.
 """
 
-import hashlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from tempfile import gettempdir, mkdtemp
+from tempfile import mkdtemp
 
 import pytest
+from debian_packages import kept, make, unpacked
 from parts import INSTALL, need
 
 DEBIAN, NODE = "debian:bookworm-slim", "node:20-bookworm-slim"
@@ -77,15 +78,16 @@ class DockerEngine:
 
 
 @contextmanager
-def docker_engine(folder: Path) -> Iterator[DockerEngine]:
+def docker_engine(folder: Path, *, is_newer: bool = False) -> Iterator[DockerEngine]:
     """Run an engine without any image.
 
     Args:
         folder: Where it keeps all that it has.
+        is_newer: Whether it is that of a newer Debian, and keeps images as containerd does.
     """
     if os.geteuid() != 0:
         _leave_out("an engine of the tests' own is started by root alone")
-    dockerd = need("dockerd")
+    dockerd, path = (need("dockerd"), os.environ["PATH"]) if not is_newer else _newer()
     # The path of a socket is short (unix(7)).
     run = Path(mkdtemp(prefix="krd-"))
     host = f"unix://{run}/docker.sock"
@@ -93,9 +95,15 @@ def docker_engine(folder: Path) -> Iterator[DockerEngine]:
         command = [
             *(dockerd, "--host", host, "--bridge", bridge, "--pidfile", f"{run}/pid"),
             *("--data-root", f"{folder}/data", "--exec-root", f"{run}/exec"),
+            *("--config-file", _configuration(folder, keeps_manifests=is_newer)),
         ]
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PATH": path},
+            start_new_session=True,
         )
         try:
             engine = DockerEngine(host, process)
@@ -106,6 +114,19 @@ def docker_engine(folder: Path) -> Iterator[DockerEngine]:
             process.wait()
             _clean_up_after_a_kill(run, folder)
             shutil.rmtree(run, ignore_errors=True)
+
+
+def _newer() -> tuple[str, str]:
+    """Return a newer engine, and the PATH on which it finds its containerd."""
+    engine, containerd = unpacked("docker.io") / "usr/sbin", unpacked("containerd") / "usr/bin"
+    return f"{engine}/dockerd", f"{containerd}:{engine}:{os.environ['PATH']}"
+
+
+def _configuration(folder: Path, *, keeps_manifests: bool) -> str:
+    file = folder / "daemon.json"
+    features = {"containerd-snapshotter": True} if keeps_manifests else {}
+    file.write_text(json.dumps({"features": features}))
+    return str(file)
 
 
 def _clean_up_after_a_kill(*folders: Path) -> None:
@@ -123,13 +144,13 @@ def _clean_up_after_a_kill(*folders: Path) -> None:
 
 def import_bases(engine: DockerEngine) -> None:
     """Give the engine the two bases, as if they had been pulled."""
-    kept = _kept()
-    debian, node = kept / "debian.tar", kept / "node.tar"
+    bases = _kept()
+    debian, node = bases / "debian.tar", bases / "node.tar"
     if not debian.exists():
-        _make(debian, lambda file: _debootstrap(engine, file))
+        make(debian, lambda file: _debootstrap(engine, file))
     engine.run("load", "--input", str(debian))
     if not node.exists():
-        _make(node, lambda file: _build_node(engine, file))
+        make(node, lambda file: _build_node(engine, file))
     engine.run("load", "--input", str(node))
 
 
@@ -161,24 +182,10 @@ def _build(engine: DockerEngine, context: Path, dockerfile: str, name: str, file
     shutil.rmtree(context)
 
 
-def _make(file: Path, work: Callable[[Path], None]) -> None:
-    """Make a file whole or not at all; two that make it at once do no harm."""
-    half = file.with_suffix(f".{os.getpid()}")
-    work(half)
-    half.replace(file)
-
-
 def _kept() -> Path:
-    """Return the folder where the bases are kept between runs; nobody else may write there."""
+    """Return the folder where the bases are kept between runs."""
     authorities = _AUTHORITIES.read_bytes() if _AUTHORITIES.exists() else b""
-    made_of = repr((_MMDEBSTRAP, _DEBIAN_FILE, _NODE_FILE, authorities)).encode()
-    name = f"kargo-release-bases-{os.geteuid()}-{hashlib.sha256(made_of).hexdigest()[:12]}"
-    folder = Path(gettempdir(), name)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    held = folder.lstat()
-    if held.st_uid != os.geteuid() or held.st_mode & 0o077 or folder.is_symlink():
-        raise AssertionError(f"{folder} is somebody else's")
-    return folder
+    return kept("bases", repr((_MMDEBSTRAP, _DEBIAN_FILE, _NODE_FILE, authorities)))
 
 
 @contextmanager
@@ -221,44 +228,11 @@ def _leave_out(why: str) -> None:
 def buildx_plugin(folder: Path) -> Path:
     """Return a folder of Docker's configuration that has the plugin buildx.
 
-    Debian has it from release 13 on: its package is fetched and unpacked, for on an older Debian
-    it can't be installed.
-
     Args:
         folder: Where the folder is made.
     """
-    kept = _kept() / "docker-buildx"
-    if not kept.exists():
-        _make(kept, _fetch_buildx)
+    [plugin] = unpacked("docker-buildx").rglob("cli-plugins/docker-buildx")
     plugins = folder / "cli-plugins"
     plugins.mkdir(parents=True)
-    shutil.copy(kept, plugins / "docker-buildx")
+    shutil.copy(plugin, plugins / "docker-buildx")
     return folder
-
-
-def _fetch_buildx(file: Path) -> None:
-    work = Path(mkdtemp())
-    sites = subprocess.run(
-        [need("apt-get"), "indextargets", "--format", "$(SITE)"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    site = sites.stdout.split()[0]
-    key = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    (work / "sources.list").write_text(f"deb [signed-by={key}] {site} trixie main\n")
-    (work / "lists/partial").mkdir(parents=True)
-    settings = {
-        "Dir::Etc::sourcelist": f"{work}/sources.list",
-        "Dir::Etc::sourceparts": "-",
-        "Dir::State::lists": f"{work}/lists",
-        "APT::Sandbox::User": "root",
-        "Acquire::Languages": "none",
-    }
-    options = [f"--option={name}={value}" for name, value in settings.items()]
-    for words in (["update"], ["download", "docker-buildx"]):
-        command = [need("apt-get"), "--quiet", *options, *words]
-        subprocess.run(command, check=True, cwd=work, stdin=subprocess.DEVNULL)
-    [package] = work.glob("docker-buildx_*.deb")
-    subprocess.run([need("dpkg"), "--extract", package, work / "unpacked"], check=True)
-    [plugin] = (work / "unpacked").rglob("cli-plugins/docker-buildx")
-    shutil.copy(plugin, file)
-    shutil.rmtree(work)

@@ -1,19 +1,20 @@
 """BuildKit, by the plugin ``docker buildx``: several platforms, mounts, secrets, remote caches."""
 
 import json
-import os
-import signal
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
 from kargo_release.docker.configuration import with_login
+from kargo_release.docker.engine import Engine
 from kargo_release.docker.faults import explained
+from kargo_release.docker.limited_run import LimitedRun
 from kargo_release.docker.order import (
+    PROVENANCE,
+    SBOM,
     BuildError,
     BuildOrder,
     Built,
@@ -25,20 +26,25 @@ from kargo_release.docker.order import (
 from kargo_release.errors import InvalidError, RefusedError
 
 _ANSWER = 20.0  # seconds for a question to the plugin
+_SEPARATORS = "=,\"'"  # in the values of its options
+_OWN = "docker"  # the driver of the engine's own BuildKit
+_BUILDER = (
+    "Make a builder of its own (docker buildx create --use), or let the engine keep images in"
+    ' containerd: "features": {"containerd-snapshotter": true} in its daemon.json.'
+)
+_AGAIN = "Run it again; if it stays so, look at the builder: docker buildx inspect"
 
 
 class BuildxBuilder:
     """Builds by BuildKit: the engine's, or a builder that BUILDX_BUILDER or ``buildx use`` names.
 
     Args:
-        environ: The environment; it says which engine, and which builder.
+        engine: Where images are brought; its environment says which builder.
         limits: When a build counts as hanging.
     """
 
-    name = "buildx"
-
-    def __init__(self, environ: Mapping[str, str], limits: TimeLimits | None = None) -> None:
-        self._environ = dict(environ)
+    def __init__(self, engine: Engine, limits: TimeLimits | None = None) -> None:
+        self._engine = engine
         self._limits = limits or TimeLimits()
 
     def check(self, order: BuildOrder, dockerfile: str) -> None:  # noqa: ARG002 - the protocol's
@@ -49,16 +55,18 @@ class BuildxBuilder:
             dockerfile: The text of its Dockerfile.
 
         Raises:
-            RefusedError: Several platforms are asked for, and nothing is pushed.
+            RefusedError: Several platforms are asked for, and nothing is pushed; or the builder
+                keeps images in a way that has no room for what is asked for.
             InvalidError: The name of a build argument or a secret is none.
         """
+        _check_names(order)
         if len(order.platforms) > 1 and not order.push:
             raise RefusedError(
                 "an image of several platforms has no room in the engine", "Push it, with --push."
             )
-        for name in (*order.arguments, *order.secrets):
-            if not name or "=" in name or "," in name or not name.isprintable():
-                raise InvalidError(f"{name!r:.80} is no name of a build argument", "Correct it.")
+        wanted = next(_too_much(order), "")
+        if wanted and not self._engine.keeps_manifests and _driver(self._engine.environ) == _OWN:
+            raise RefusedError(f"the engine's own BuildKit can't do this: {wanted}", _BUILDER)
 
     def build(self, order: BuildOrder, log: Log) -> Built:
         """Build an image.
@@ -69,23 +77,58 @@ class BuildxBuilder:
         kept = KeptLog(log)
         with (
             TemporaryDirectory(prefix="kargo-release-buildx-") as folder,
-            with_login(order.login, self._environ) as environ,
+            with_login(order.login, self._engine.environ) as environ,
             _context(order) as stdin,
         ):
             metadata = Path(folder, "metadata.json")
             words = ["docker", "buildx", "build", *_options(order, metadata), _place(order)]
-            run = _Run(words, environ, stdin, self._limits, kept)
+            run = LimitedRun(words, environ, stdin, self._limits, kept)
             if status := run.to_its_end():
                 how = run.hung or f"docker buildx ended with {status}"
                 raise _failure(how, kept, is_hung=bool(run.hung))
-            return _built(metadata, is_pushed=order.push, kept=kept)
+            return self._built(metadata, kept, is_pushed=order.push)
+
+    def _built(self, metadata: Path, kept: KeptLog, *, is_pushed: bool) -> Built:
+        """Return what BuildKit says that it made (buildx, ``--metadata-file``).
+
+        An engine knows an image by the digest of its configuration, or, where it keeps images as
+        containerd does, by that of its manifest.
+        """
+        try:
+            told = json.loads(metadata.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            told = {}
+        digest = str(told.get("containerimage.digest", ""))
+        if is_pushed and digest:
+            return Built("", digest)
+        names = filter(None, (str(told.get("containerimage.config.digest", "")), digest))
+        held = next(filter(None, map(self._engine.image, names)), None)
+        if held is None:
+            raise BuildError("BuildKit brought no image into the engine", _AGAIN, kept.lines)
+        return Built(held.id, "")
 
 
 def is_installed(environ: Mapping[str, str]) -> bool:
     """Whether ``docker`` has the plugin."""
+    done = _asked("version", environ)
+    return done is not None and done.returncode == 0
+
+
+def _driver(environ: Mapping[str, str]) -> str:
+    """Return the kind of the builder that is in use; empty where the plugin does not tell."""
+    done = _asked("inspect", environ)
+    lines = done.stdout.decode(errors="replace").splitlines() if done else []
+    found = (line.partition(":") for line in lines)
+    return next((value.strip() for key, _, value in found if key == "Driver"), "")
+
+
+def _asked(
+    question: str, environ: Mapping[str, str]
+) -> "subprocess.CompletedProcess[bytes] | None":
+    """Return what the plugin answers; None where there is none."""
     try:
-        done = subprocess.run(
-            ["docker", "buildx", "version"],  # noqa: S607 - the user's own docker
+        return subprocess.run(  # noqa: S603 - an argument list, without a shell
+            ["docker", "buildx", question],  # noqa: S607 - the user's own docker
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -93,8 +136,31 @@ def is_installed(environ: Mapping[str, str]) -> bool:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+        return None
+
+
+def _check_names(order: BuildOrder) -> None:
+    for name in (*order.arguments, *order.secrets):
+        if not name or not name.isprintable() or set(name) & set(_SEPARATORS):
+            raise InvalidError(
+                f"{name!r:.80} is no name of a build argument or a secret", "Correct it."
+            )
+    for file in order.secrets.values():
+        if not str(file).isprintable() or set(str(file)) & set(_SEPARATORS):
+            raise InvalidError(
+                f"{str(file)!r:.200} can't be told to BuildKit as the file of a secret",
+                "Put it where no name holds `,`, `=` or quotes.",
+            )
+
+
+def _too_much(order: BuildOrder) -> Iterator[str]:
+    """Yield what needs an image's manifests to be kept (docs.docker.com, "Build drivers")."""
+    if len(order.platforms) > 1:
+        yield f"several platforms ({', '.join(order.platforms)})"
+    if order.cache:
+        yield "a cache in a registry"
+    if order.attestations:
+        yield f"attestations ({', '.join(order.attestations)})"
 
 
 def _context(order: BuildOrder) -> "nullcontext[None] | IO[bytes]":
@@ -134,124 +200,14 @@ def _cached(order: BuildOrder) -> Iterator[str]:
 
 
 def _attested(order: BuildOrder) -> Iterator[str]:
-    if order.attestations:
-        yield from ("--provenance=mode=max", "--sbom=true")
-    else:  # unasked, they would make an index of each image
-        yield "--provenance=false"
-
-
-def _built(metadata: Path, *, is_pushed: bool, kept: KeptLog) -> Built:
-    """Return what BuildKit says that it made (buildx, ``--metadata-file``)."""
-    try:
-        told = json.loads(metadata.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        told = {}
-    digest = str(told.get("containerimage.digest", ""))
-    image = str(told.get("containerimage.config.digest") or digest)
-    if not digest:
-        raise BuildError("BuildKit told of no image that it built", "Run it again.", kept.lines)
-    return Built("", digest) if is_pushed else Built(image, "")
+    # Unasked, provenance would make an index of each image.
+    has_provenance = PROVENANCE in order.attestations
+    yield "--provenance=mode=max" if has_provenance else "--provenance=false"
+    if SBOM in order.attestations:
+        yield "--sbom=true"
 
 
 def _failure(how: str, kept: KeptLog, *, is_hung: bool) -> BuildError:
     said = [line for line in kept.lines if line.startswith("ERROR: ") and not is_hung]
     known = explained("build the image", said[-1].removeprefix("ERROR: ") if said else how)
     return BuildError(known.message, "Mend what the log shows.", kept.lines)
-
-
-class _Run:
-    """One run of ``docker buildx build``, ended with all it started when it hangs.
-
-    Attributes:
-        hung: How it hung; empty when it did not.
-    """
-
-    def __init__(
-        self,
-        words: list[str],
-        environ: Mapping[str, str],
-        stdin: IO[bytes] | None,
-        limits: TimeLimits,
-        log: KeptLog,
-    ) -> None:
-        self._words, self._environ, self._stdin = words, environ, stdin
-        self._limits, self._log = limits, log
-        self.hung = ""
-
-    def to_its_end(self) -> int:
-        """Return its exit code.
-
-        Raises:
-            RefusedError: There is no ``docker``.
-        """
-        with self._started() as process, self._watched(process) as heard:
-            assert process.stdout is not None  # noqa: S101 - a pipe
-            for line in process.stdout:
-                heard.set()
-                if text := line.decode(errors="replace").rstrip():
-                    self._log(text)
-            return process.wait()
-
-    @contextmanager
-    def _started(self) -> "Iterator[subprocess.Popen[bytes]]":
-        try:
-            process = subprocess.Popen(  # noqa: S603 - an argument list, without a shell
-                self._words,
-                env=dict(self._environ),
-                stdin=self._stdin or subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # a terminal's Ctrl-C comes to us, who end it
-            )
-        except OSError as error:
-            raise RefusedError(
-                f"docker could not be started: {error.strerror}", "Install Docker's client."
-            ) from None
-        try:
-            yield process
-        finally:
-            _end(process)
-
-    @contextmanager
-    def _watched(self, process: "subprocess.Popen[bytes]") -> Iterator[threading.Event]:
-        """Give what is set at each word of the process; it is ended when that does not happen."""
-        heard, over = threading.Event(), threading.Event()
-
-        def watch() -> None:
-            while heard.wait(self._limits.silence):
-                heard.clear()
-                if over.is_set():
-                    return
-            self.hung = f"the build said nothing for {self._limits.silence:g} s and was ended"
-            _end(process)
-
-        def expire() -> None:
-            self.hung = f"the build took over {self._limits.total:g} s and was ended"
-            _end(process)
-
-        timer = threading.Timer(self._limits.total, expire)
-        timer.daemon = True
-        timer.start()
-        threading.Thread(target=watch, daemon=True).start()
-        try:
-            yield heard
-        finally:
-            timer.cancel()
-            over.set()
-            heard.set()
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process with all it started."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=_ANSWER)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    if process.stdout is not None:
-        with suppress(OSError):
-            process.stdout.close()

@@ -31,8 +31,6 @@ class ClassicBuilder:
         limits: When a build counts as hanging.
     """
 
-    name = "classic"
-
     def __init__(self, engine: Engine, limits: TimeLimits | None = None) -> None:
         self._engine = engine
         self._limits = limits or TimeLimits()

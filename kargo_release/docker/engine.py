@@ -1,6 +1,8 @@
 """Docker's engine: its images, pushes, and containers that run once."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from kargo_release.docker import containers
@@ -12,6 +14,7 @@ from kargo_release.errors import FailedError
 if TYPE_CHECKING:
     from docker.api import APIClient
 
+_PUSHED = re.compile(r"[\w.-]+: digest: (sha256:[0-9a-f]{64}) size: \d+")
 _CONNECTIONS = 64  # as many as there may be jobs
 _TIMEOUT = 600  # seconds without a word from the engine, which exports and pushes large images
 
@@ -20,6 +23,7 @@ class Engine:
     """One engine.
 
     Attributes:
+        environ: The environment by which it was found.
         version: Its version.
         platform: What it runs, such as ``linux/amd64``.
     """
@@ -52,6 +56,17 @@ class Engine:
         except (DockerException, OSError, ValueError) as error:
             raise no_engine(str(error)) from None
         return cls(client.api, environ)
+
+    @cached_property
+    def keeps_manifests(self) -> bool:
+        """Whether it keeps images as registries have them, as containerd does.
+
+        Raises:
+            FailedError: The engine can't be asked.
+        """
+        with told("ask how the engine keeps images"):
+            status = self.api.info().get("DriverStatus") or []
+        return any("io.containerd.snapshotter.v1" in each for each in status)
 
     def image(self, reference: str) -> LocalImage | None:
         """Return an image by its name or Id; None when the engine has none.
@@ -96,7 +111,7 @@ class Engine:
             for said in self.api.push(repository, tag, stream=True, decode=True, auth_config=given):
                 if "error" in said:  # the client does not raise
                     raise explained(what, str(said["error"]))
-                digest = said.get("aux", {}).get("Digest", digest)
+                digest = _digest(said) or digest
                 if line := _progress(said):
                     progress(line)
         if not digest:
@@ -150,6 +165,16 @@ class Engine:
         """
         with told(f"read {path} of {image}"):
             return containers.read(self.api, image, path, limit)
+
+
+def _digest(said: Mapping[str, Any]) -> str:
+    """Return the digest of what was pushed, which the last line tells; else an empty text.
+
+    An engine that keeps images as containerd does tells it in words alone (moby
+    ``daemon/containerd/image_push.go``), the other one as ``aux``, too.
+    """
+    told = _PUSHED.fullmatch(str(said.get("status", "")))
+    return str((said.get("aux") or {}).get("Digest", "")) or (told[1] if told else "")
 
 
 def _progress(said: Mapping[str, Any]) -> str:

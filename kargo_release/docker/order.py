@@ -12,6 +12,9 @@ from kargo_release.errors import FailedError
 Log = Callable[[str], None]
 """Takes each line that a builder writes, as soon as it is there; without its end of line."""
 
+ATTESTATIONS = (PROVENANCE, SBOM) = ("provenance", "sbom")
+"""How it was built (SLSA), and what is in it (SPDX): docs.docker.com, "Build attestations"."""
+
 _FIRST, _LAST = 200, 2000  # lines of a log that are kept
 _LONGEST_LINE = 2000  # characters
 
@@ -60,7 +63,7 @@ class BuildOrder:
         secrets: Files by the id that ``RUN --mount=type=secret,id=…`` names.
         push: Whether the builder itself pushes all tags, and leaves no image in the engine: the
             only way for several platforms. Else the image is put into the engine.
-        attestations: Whether provenance and a bill of materials are pushed with it.
+        attestations: What is pushed with it of `ATTESTATIONS`.
         login: The login for the registry that is pushed to; None for Docker's configuration.
     """
 
@@ -75,7 +78,7 @@ class BuildOrder:
     keep_cache: bool = False
     secrets: Mapping[str, Path] = field(default_factory=dict)
     push: bool = False
-    attestations: bool = False
+    attestations: tuple[str, ...] = ()
     login: Login | None = None
 
 
@@ -107,8 +110,6 @@ class TimeLimits:
 
 class Builder(Protocol):
     """Builds images: with BuildKit, or with the engine's own builder."""
-
-    name: str
 
     def check(self, order: BuildOrder, dockerfile: str) -> None:
         """Refuse what this builder can't do, before anything is built.

@@ -21,11 +21,13 @@ from kargo_release.images.desired import ImageBuild, counted
 from kargo_release.images.destinations import EngineDestination, RegistryDestination
 from kargo_release.images.guards import check_committed
 from kargo_release.images.lint.linting import lint_images
-from kargo_release.images.making import Maker, broken
+from kargo_release.images.making import Maker, Manner, broken
 from kargo_release.images.project import Project
 from kargo_release.images.selection import Selection, Wanted
 from kargo_release.images.source import Source
 from kargo_release.plan import State
+
+_AS_USUAL = Manner()
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,7 @@ class Options:
 
     Args:
         push: Push to the registry; else the image stays in the engine.
-        no_cache: Do every step anew.
-        cache: Take steps from a cache beside the image in the registry, and keep new ones there.
+        manner: How images are built.
         force: Build what is unchanged, too; what stands for one version is not pushed again.
         dry_run: Return the plan, and change nothing.
 
@@ -44,14 +45,17 @@ class Options:
     """
 
     push: bool = False
-    no_cache: bool = False
-    cache: bool = False
+    manner: Manner = _AS_USUAL
     force: bool = False
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        if self.cache and not self.push:
+        if self.manner.cache and not self.push:
             raise UsageError("--cache keeps steps in the registry, and needs --push", "Add --push.")
+        if self.manner.attestations and not self.push:
+            raise UsageError(
+                "--attest is for images in a registry, and needs --push", "Add --push."
+            )
 
 
 def build_images(
@@ -98,8 +102,8 @@ def _begin(project: Project, options: Options, audience: Audience) -> CarryingOu
     engine = Engine.connect(project.environ)
     halting = Halting(audience)
     login = login_for(project.prefix.partition("/")[0], project.environ) if options.push else None
-    builder = builder_for(engine, project.environ)
-    maker = Maker(engine, builder, halting, login, options.no_cache, options.cache)
+    builder = builder_for(engine)
+    maker = Maker(engine, builder, halting, login, options.manner)
     jobs = project.settings.jobs
     destination = (
         RegistryDestination(store, maker, jobs) if store else EngineDestination(maker, jobs)

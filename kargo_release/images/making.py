@@ -1,6 +1,6 @@
 """Makes one image: build, check what was built, try it, and only then give it its name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,23 @@ class FindingsError(RefusedError):
     """An image breaks rules that are errors."""
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How images are built.
+
+    Args:
+        no_cache: Do every step anew.
+        cache: Take steps from a cache beside the image in the registry, and keep new ones there.
+        secrets: Files by the id that ``RUN --mount=type=secret,id=…`` names.
+        attestations: What is pushed with an image, of `docker.order.ATTESTATIONS`.
+    """
+
+    no_cache: bool = False
+    cache: bool = False
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+    attestations: tuple[str, ...] = ()
+
+
 @dataclass
 class Maker:
     """Makes images by one builder and one engine.
@@ -38,16 +55,14 @@ class Maker:
         builder: What builds them.
         listener: Told what happens.
         login: For the registry that is pushed to; None for Docker's configuration.
-        no_cache: Whether every step is done anew.
-        cache: Whether steps are taken from a cache beside the image in the registry.
+        manner: How images are built.
     """
 
     engine: Engine
     builder: Builder
     listener: Listener
     login: Login | None
-    no_cache: bool
-    cache: bool
+    manner: Manner
     _set_ids: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def check(self, build: ImageBuild, *, push: bool) -> None:
@@ -59,7 +74,7 @@ class Maker:
         """
         context = _context(build, Path())
         orders = [self._order(build, context)]
-        if push and len(build.image.platforms) > 1:
+        if push and self._is_pushed_by_builder(build):
             orders.append(self._order_to_push(build, context))
         for order in orders:
             self.builder.check(order, build.dockerfile.decode(errors="replace"))
@@ -91,13 +106,17 @@ class Maker:
         """
         self.make(build)
         self.listener.step(build, "pushing")
-        if len(build.image.platforms) <= 1:
+        if not self._is_pushed_by_builder(build):
             return self.engine.push(
                 build.reference, self.login, lambda line: self.listener.line(build, line)
             )
         with temporary_folder() as folder:
             order = self._order_to_push(build, written(build, folder))
             return self.builder.build(order, lambda line: self.listener.line(build, line)).digest
+
+    def _is_pushed_by_builder(self, build: ImageBuild) -> bool:
+        """Whether what is pushed is more than the one image that the engine has."""
+        return len(build.image.platforms) > 1 or bool(self.manner.attestations)
 
     def _order(self, build: ImageBuild, context: TarContext | RemoteContext) -> BuildOrder:
         """Return the order of an image that can be looked at: of the engine's platform at best."""
@@ -110,9 +129,10 @@ class Maker:
             labels=build.labels,
             target=build.image.target,
             platforms=tuple((own or list(platforms))[:1]),
-            no_cache=self.no_cache,
+            no_cache=self.manner.no_cache,
             cache=self._cache(build),
-            keep_cache=self.cache,
+            keep_cache=self.manner.cache,
+            secrets=self.manner.secrets,
             login=self.login,
         )
 
@@ -125,13 +145,15 @@ class Maker:
             target=build.image.target,
             platforms=build.image.platforms,
             cache=self._cache(build),
+            secrets=self.manner.secrets,
             push=True,
+            attestations=self.manner.attestations,
             login=self.login,
         )
 
     def _cache(self, build: ImageBuild) -> str | None:
         repository = build.reference.rpartition(":")[0]
-        return f"{repository}:{_CACHE_TAG}" if self.cache else None
+        return f"{repository}:{_CACHE_TAG}" if self.manner.cache else None
 
     def _check_built(self, build: ImageBuild, image: LocalImage) -> None:
         texts = {path: self.engine.read(image.id, f"/{path}") or b"" for path in (PASSWD, GROUP)}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kargo_release.images.carrying_out import ImageRow
+    from kargo_release.images.making import Manner
     from kargo_release.images.selection import Wanted
     from kargo_release.images.source import Source
     from kargo_release.tasks.image_progress import BuildProgress
@@ -18,6 +19,8 @@ _BOTH = {
     "push": "Push to the registry that image_registry names; what is built must be committed.",
     "no_cache": "Do every step anew.",
     "cache": "Take steps from the registry, and keep new ones there; needs a builder of BuildKit.",
+    "secret": "ID=FILE for RUN --mount=type=secret,id=ID; may be repeated; needs BuildKit.",
+    "attest": "Push provenance or sbom with the image; may be repeated; needs BuildKit.",
     "force": "Build what is unchanged, too.",
     "verbose": "Show all that the builder says.",
 }
@@ -36,6 +39,8 @@ def build_image(  # noqa: PLR0913, PLR0917 - the parameters are the command's op
     platform: tuple[str, ...] = (),
     no_cache: bool = False,
     cache: bool = False,
+    secret: tuple[str, ...] = (),
+    attest: tuple[str, ...] = (),
     force: bool = False,
     verbose: bool = False,
     dry_run: bool = False,
@@ -52,7 +57,8 @@ def build_image(  # noqa: PLR0913, PLR0917 - the parameters are the command's op
     from kargo_release.images.source import working_tree
 
     _check_names(names, is_all=all)
-    options = Options(push=push, no_cache=no_cache, cache=cache, force=force, dry_run=dry_run)
+    manner = _manner(no_cache=no_cache, cache=cache, secrets=secret, attestations=attest)
+    options = Options(push=push, manner=manner, force=force, dry_run=dry_run)
     project = Project.open(Path.cwd())
     with _progress(verbose=verbose) as progress, working_tree(project) as source:
         wanted = _wanted(source, names, platform)
@@ -73,6 +79,8 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
     push: bool = False,
     no_cache: bool = False,
     cache: bool = False,
+    secret: tuple[str, ...] = (),
+    attest: tuple[str, ...] = (),
     force: bool = False,
     verbose: bool = False,
     dry_run: bool = False,
@@ -91,7 +99,8 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
     from kargo_release.images.selection import Wanted
     from kargo_release.images.source import committed
 
-    options = Options(push=push, no_cache=no_cache, cache=cache, force=force, dry_run=dry_run)
+    manner = _manner(no_cache=no_cache, cache=cache, secrets=secret, attestations=attest)
+    options = Options(push=push, manner=manner, force=force, dry_run=dry_run)
     messages = Messages(message, ref, range)
     project = Project.open(Path.cwd())
     with _progress(verbose=verbose) as progress:
@@ -104,6 +113,30 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
         wanted = [Wanted(build.image, build.tag) for build in asked.builds]
         rows = build_images(project, source, wanted, options, progress)
     return _reply(rows, progress)
+
+
+def _manner(
+    *, no_cache: bool, cache: bool, secrets: tuple[str, ...], attestations: tuple[str, ...]
+) -> "Manner":
+    from kargo_release.docker.order import ATTESTATIONS
+    from kargo_release.images.making import Manner
+
+    for each in attestations:
+        if each not in ATTESTATIONS:
+            raise UsageError(
+                f"--attest takes {' or '.join(ATTESTATIONS)}, not {each!r:.80}", "Choose of them."
+            )
+    return Manner(no_cache, cache, dict(map(_secret, secrets)), attestations)
+
+
+def _secret(given: str) -> tuple[str, Path]:
+    """Return a secret's id and its file."""
+    name, _, file = given.partition("=")
+    if not name or not file:  # what was given may be the secret itself
+        raise UsageError("--secret takes ID=FILE", "Put the secret into a file, and name that.")
+    if not Path(file).is_file():
+        raise UsageError(f"the file of the secret {name!r:.80} is not there", "Correct its path.")
+    return name, Path(file).absolute()
 
 
 def _check_names(names: tuple[str, ...], *, is_all: bool) -> None:

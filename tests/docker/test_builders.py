@@ -52,9 +52,10 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-@pytest.fixture
-def environ(docker_engine: DockerEngine, buildx: Path) -> Mapping[str, str]:
-    return {**os.environ, "DOCKER_HOST": docker_engine.host, "DOCKER_CONFIG": str(buildx)}
+@pytest.fixture(params=["docker_engine", "newer_engine"])
+def environ(request: pytest.FixtureRequest, buildx: Path) -> Mapping[str, str]:
+    running: DockerEngine = request.getfixturevalue(request.param)
+    return {**os.environ, "DOCKER_HOST": running.host, "DOCKER_CONFIG": str(buildx)}
 
 
 @pytest.fixture
@@ -63,8 +64,8 @@ def engine(environ: Mapping[str, str]) -> Engine:
 
 
 @pytest.fixture(params=["classic", "buildx"])
-def builder(request: pytest.FixtureRequest, engine: Engine, environ: Mapping[str, str]) -> Builder:
-    return ClassicBuilder(engine) if request.param == "classic" else BuildxBuilder(environ)
+def builder(request: pytest.FixtureRequest, engine: Engine) -> Builder:
+    return ClassicBuilder(engine) if request.param == "classic" else BuildxBuilder(engine)
 
 
 def test_takes_buildkit_where_its_plugin_is(
@@ -72,8 +73,8 @@ def test_takes_buildkit_where_its_plugin_is(
 ) -> None:
     bare = {**environ, "DOCKER_CONFIG": str(tmp_path)}
 
-    assert builder_for(engine, environ).name == "buildx"
-    assert builder_for(engine, bare).name == "classic"
+    assert isinstance(builder_for(engine), BuildxBuilder)
+    assert isinstance(builder_for(Engine.connect(bare)), ClassicBuilder)
 
 
 def test_builds_with_arguments_labels_and_a_name(
@@ -121,17 +122,13 @@ def test_tells_a_base_that_cannot_be_had(builder: Builder, write: Write) -> None
         builder.build(order, lambda _: None)
 
 
-def test_ends_a_build_that_says_nothing(
-    builder: Builder, engine: Engine, environ: Mapping[str, str], write: Write
-) -> None:
+def test_ends_a_build_that_says_nothing(builder: Builder, engine: Engine, write: Write) -> None:
     limits = TimeLimits(silence=2, total=60)
-    quick: dict[str, Builder] = {
-        "classic": ClassicBuilder(engine, limits),
-        "buildx": BuildxBuilder(environ, limits),
-    }
+    is_classic = isinstance(builder, ClassicBuilder)
+    quick = ClassicBuilder(engine, limits) if is_classic else BuildxBuilder(engine, limits)
 
     with pytest.raises(FailedError, match=r"in time|said nothing for 2 s"):
-        quick[builder.name].build(
+        quick.build(
             BuildOrder(write(f"FROM {DEBIAN}\nRUN sleep 500\n"), (), no_cache=True), lambda _: None
         )
 
@@ -175,29 +172,29 @@ def test_refuses_a_dockerfile_that_needs_buildkit(engine: Engine) -> None:
         ClassicBuilder(engine).check(BuildOrder(TarContext(Path("x")), ()), text)
 
 
-def test_refuses_what_has_no_room_in_an_engine() -> None:
+def test_refuses_what_has_no_room_in_an_engine(engine: Engine) -> None:
     several = BuildOrder(TarContext(Path("x")), (), platforms=("linux/amd64", "linux/arm64"))
 
     with pytest.raises(RefusedError, match="several platforms has no room"):
-        BuildxBuilder({}).check(several, DOCKERFILE)
+        BuildxBuilder(engine).check(several, DOCKERFILE)
     with pytest.raises(InvalidError, match="no name of a build argument"):
-        BuildxBuilder({}).check(BuildOrder(TarContext(Path("x")), (), {"a=b": "c"}), DOCKERFILE)
+        BuildxBuilder(engine).check(BuildOrder(TarContext(Path("x")), (), {"a=b": "c"}), DOCKERFILE)
 
 
 def test_mounts_caches_and_secrets_with_buildkit(
-    environ: Mapping[str, str], engine: Engine, write: Write, tmp_path: Path
+    engine: Engine, write: Write, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("s3cret")
     text = f"FROM {DEBIAN}\nRUN --mount=type=secret,id=token wc -c < /run/secrets/token > /size\n"
     order = BuildOrder(write(text), (), secrets={"token": tmp_path / "token"})
 
-    built = BuildxBuilder(environ).build(order, lambda _: None)
+    built = BuildxBuilder(engine).build(order, lambda _: None)
 
     assert engine.read(built.image, "/size") == b"6\n"
 
 
 def test_pushes_by_buildkit_with_the_login_of_the_environment(
-    environ: Mapping[str, str], write: Write, tmp_path: Path
+    engine: Engine, write: Write, tmp_path: Path
 ) -> None:
     with docker_registry(tmp_path, htpasswd={"ada": "s3cret"}) as registry:
         tag = f"{registry.host}/team/app:1"
@@ -205,8 +202,8 @@ def test_pushes_by_buildkit_with_the_login_of_the_environment(
         right = BuildOrder(write(), (tag,), push=True, login=Login(registry.host, "ada", "s3cret"))
 
         with pytest.raises(BuildError, match="can't build"):
-            BuildxBuilder(environ).build(wrong, lambda _: None)
-        built = BuildxBuilder(environ).build(right, lambda _: None)
+            BuildxBuilder(engine).build(wrong, lambda _: None)
+        built = BuildxBuilder(engine).build(right, lambda _: None)
 
     assert built.image == ""
     assert built.digest.startswith("sha256:")

@@ -16,9 +16,15 @@ from kargo_release.errors import FailedError, RefusedError
 FOREVER = ["sleep", "1000"]
 
 
+@pytest.fixture(params=["docker_engine", "newer_engine"])
+def running(request: pytest.FixtureRequest) -> DockerEngine:
+    found: DockerEngine = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
-def environ(docker_engine: DockerEngine) -> Mapping[str, str]:
-    return {**os.environ, "DOCKER_HOST": docker_engine.host}
+def environ(running: DockerEngine) -> Mapping[str, str]:
+    return {**os.environ, "DOCKER_HOST": running.host}
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ def test_tells_what_an_image_is(engine: Engine) -> None:
 
 
 def test_reads_an_image_s_files_and_leaves_no_container(
-    engine: Engine, docker_engine: DockerEngine
+    engine: Engine, running: DockerEngine
 ) -> None:
     files = {each.path: each for each in engine.files(DEBIAN)}
 
@@ -56,11 +62,11 @@ def test_reads_an_image_s_files_and_leaves_no_container(
     assert b"root:x:0:0" in (engine.read(DEBIAN, "/etc/passwd") or b"")
     assert engine.read(DEBIAN, "/etc/passwd", limit=4) == b"root"
     assert engine.read(DEBIAN, "/etc/none") is None
-    assert docker_engine.run("ps", "--all", "--quiet") == ""
+    assert running.run("ps", "--all", "--quiet") == ""
 
 
 def test_runs_a_command_without_rights_and_without_network(
-    engine: Engine, docker_engine: DockerEngine
+    engine: Engine, running: DockerEngine
 ) -> None:
     script = "grep CapEff /proc/self/status; ls /sys/class/net; echo bad >&2; exit 3"
     ended = engine.run(DEBIAN, ["sh", "-c", script], timeout=60)
@@ -68,14 +74,14 @@ def test_runs_a_command_without_rights_and_without_network(
     assert ended.exit_code == 3
     assert "CapEff:\t0000000000000000" in ended.output
     assert ended.output.split()[-2:] == ["lo", "bad"]
-    assert docker_engine.run("ps", "--all", "--quiet") == ""
+    assert running.run("ps", "--all", "--quiet") == ""
 
 
-def test_ends_a_command_that_does_not(engine: Engine, docker_engine: DockerEngine) -> None:
+def test_ends_a_command_that_does_not(engine: Engine, running: DockerEngine) -> None:
     ended = engine.run(DEBIAN, FOREVER, timeout=0.5)
 
     assert ended.exit_code is None
-    assert docker_engine.run("ps", "--all", "--quiet") == ""
+    assert running.run("ps", "--all", "--quiet") == ""
 
 
 def test_keeps_the_end_of_a_long_output(engine: Engine) -> None:
@@ -85,10 +91,10 @@ def test_keeps_the_end_of_a_long_output(engine: Engine) -> None:
     assert len(ended.output) <= 64 << 10
 
 
-def test_tells_a_program_that_is_not_there(engine: Engine, docker_engine: DockerEngine) -> None:
+def test_tells_a_program_that_is_not_there(engine: Engine, running: DockerEngine) -> None:
     with pytest.raises(FailedError, match="nothing-of-the-kind"):
         engine.run(DEBIAN, ["nothing-of-the-kind"], timeout=60)
-    assert docker_engine.run("ps", "--all", "--quiet") == ""
+    assert running.run("ps", "--all", "--quiet") == ""
 
 
 def test_pushes_and_returns_the_manifest_s_digest(
