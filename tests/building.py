@@ -16,7 +16,10 @@ EXPOSE 8080
 CMD ["cat", "/srv/hello"]
 """
 SMOKE = "smoke: [test, -s, /srv/hello]\n"
-_ACCEPT = "application/vnd.docker.distribution.manifest.v2+json"
+_ACCEPT = (
+    "application/vnd.docker.distribution.manifest.v2+json, "
+    "application/vnd.oci.image.manifest.v1+json"
+)
 
 
 @dataclass
