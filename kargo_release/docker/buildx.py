@@ -47,12 +47,12 @@ class BuildxBuilder:
         self._engine = engine
         self._limits = limits or TimeLimits()
 
-    def check(self, order: BuildOrder, dockerfile: str) -> None:  # noqa: ARG002 - the protocol's
+    def check(self, order: BuildOrder, demand: str) -> None:  # noqa: ARG002 - the protocol's
         """Refuse what can't be asked of BuildKit.
 
         Args:
             order: The image.
-            dockerfile: The text of its Dockerfile.
+            demand: What in its Dockerfile needs BuildKit; empty for nothing.
 
         Raises:
             RefusedError: Several platforms are asked for, and nothing is pushed; or the builder
@@ -77,13 +77,14 @@ class BuildxBuilder:
         kept = KeptLog(log)
         with (
             TemporaryDirectory(prefix="kargo-release-buildx-") as folder,
-            with_login(order.login, self._engine.environ) as environ,
+            with_login(self._engine.login, self._engine.environ) as environ,
             _context(order) as stdin,
         ):
             metadata = Path(folder, "metadata.json")
             words = ["docker", "buildx", "build", *_options(order, metadata), _place(order)]
             run = LimitedRun(words, environ, stdin, self._limits, kept)
-            if status := run.to_its_end():
+            status = run.to_its_end()
+            if status or run.hung:
                 how = run.hung or f"docker buildx ended with {status}"
                 raise _failure(how, kept, is_hung=bool(run.hung))
             return self._built(metadata, kept, is_pushed=order.push)
@@ -209,5 +210,6 @@ def _attested(order: BuildOrder) -> Iterator[str]:
 
 def _failure(how: str, kept: KeptLog, *, is_hung: bool) -> BuildError:
     said = [line for line in kept.lines if line.startswith("ERROR: ") and not is_hung]
-    known = explained("build the image", said[-1].removeprefix("ERROR: ") if said else how)
+    words = said[-1].removeprefix("ERROR: ") if said else how
+    known = explained("build the image", words, asks_registry=True)
     return BuildError(known.message, "Mend what the log shows.", kept.lines)

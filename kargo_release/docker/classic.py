@@ -5,7 +5,6 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from kargo_release.docker.demands import of_buildkit
 from kargo_release.docker.engine import Engine
 from kargo_release.docker.faults import explained, told
 from kargo_release.docker.order import (
@@ -35,17 +34,17 @@ class ClassicBuilder:
         self._engine = engine
         self._limits = limits or TimeLimits()
 
-    def check(self, order: BuildOrder, dockerfile: str) -> None:
+    def check(self, order: BuildOrder, demand: str) -> None:
         """Refuse what only BuildKit can do.
 
         Args:
             order: The image.
-            dockerfile: The text of its Dockerfile.
+            demand: What in its Dockerfile needs BuildKit; empty for nothing.
 
         Raises:
             RefusedError: It is asked for.
         """
-        wanted = next(self._too_much(order), "") or of_buildkit(dockerfile)
+        wanted = next(self._too_much(order), "") or demand
         if wanted:
             raise RefusedError(f"the engine's own builder can't do this: {wanted}", _BUILDKIT)
 
@@ -72,13 +71,13 @@ class ClassicBuilder:
         """
         kept, what = KeptLog(log), "build the image"
         identifier = ""
-        with told(what), closing(self._said(order)) as said:
+        with told(what, asks_registry=True), closing(self._said(order)) as said:
             for each in said:
                 for line in str(each.get("stream") or each.get("status") or "").splitlines():
                     if line.strip():
                         kept(line)
                 if "error" in each:
-                    known = explained(what, str(each["error"]))
+                    known = explained(what, str(each["error"]), asks_registry=True)
                     raise BuildError(known.message, "Mend what the log shows.", kept.lines)
                 identifier = str((each.get("aux") or {}).get("ID", identifier))
         if not identifier:

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kargo_release.docker.login import DOCKER_HUB, Login
+
+if TYPE_CHECKING:
+    from docker.api import APIClient
 
 _FILE = "config.json"
 _HUB_KEY = "https://index.docker.io/v1/"  # docker/cli, config/credentials
@@ -28,15 +31,40 @@ def with_login(login: Login | None, environ: Mapping[str, str]) -> Iterator[Mapp
     if login is None:
         yield environ
         return
-    theirs = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/"), ".docker"))
+    theirs = _folder(environ)
     with TemporaryDirectory(prefix="kargo-release-docker-") as folder:  # of mode 0700
         ours = Path(folder)
         for each in _entries(theirs):
             (ours / each.name).symlink_to(each.absolute())
-        file = ours / _FILE
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(_with(login, _read(theirs / _FILE))), encoding="utf-8")
+        config = _with(login, _read(theirs / _FILE))
+        # No helper has this one, and no store (docker/cli, getConfiguredCredentialStore).
+        _write(ours / _FILE, {**config, "credHelpers": {**config["credHelpers"], _key(login): ""}})
         yield {**environ, "DOCKER_CONFIG": folder}
+
+
+def add_login(api: "APIClient", login: Login, environ: Mapping[str, str]) -> None:
+    """Give the library a login beside those of the user's configuration, for that host alone.
+
+    It reads a file only: a password that it got otherwise would be tried at once, needed or not.
+
+    Args:
+        api: The library's client.
+        login: The login.
+        environ: The environment.
+    """
+    with TemporaryDirectory(prefix="kargo-release-docker-") as folder:
+        file = Path(folder, _FILE)
+        _write(file, _with(login, _read(_folder(environ) / _FILE)))
+        api.reload_config(str(file))
+
+
+def _folder(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/"), ".docker"))
+
+
+def _write(file: Path, config: Mapping[str, Any]) -> None:
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(config), encoding="utf-8")
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -54,13 +82,20 @@ def _read(file: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _with(login: Login, config: dict[str, Any]) -> dict[str, Any]:
-    key = _HUB_KEY if login.host == DOCKER_HUB else login.host
+def _with(login: Login, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration with the login in place of what it has for the same host."""
+    key = _key(login)
     token = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
-    # No helper and no store has this one: docker/cli, configfile (getConfiguredCredentialStore).
-    helpers = {**config.get("credHelpers", {}), key: ""}
-    return {
-        **config,
-        "auths": {**config.get("auths", {}), key: {"auth": token}},
-        "credHelpers": helpers,
-    }
+    helpers = {**_mapping(config, "credHelpers")}
+    helpers.pop(key, None)
+    auths = {**_mapping(config, "auths"), key: {"auth": token}}
+    return {**config, "auths": auths, "credHelpers": helpers}
+
+
+def _mapping(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = config.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _key(login: Login) -> str:
+    return _HUB_KEY if login.host == DOCKER_HUB else login.host

@@ -5,11 +5,12 @@ import stat
 import tarfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from kargo_release.docker.image import Ended, ImageFile
+from kargo_release.errors import InvalidError
 
 if TYPE_CHECKING:
     from docker.api import APIClient
@@ -20,6 +21,8 @@ _MEMORY = 2 << 30  # bytes
 _PROCESSES = 1000
 _POLL = 0.05  # seconds
 _BLOCK = 1 << 20
+_END = 1024  # bytes
+_MOST_FILES = 1_000_000
 _KINDS = {
     tarfile.DIRTYPE: stat.S_IFDIR,
     tarfile.SYMTYPE: stat.S_IFLNK,
@@ -58,21 +61,49 @@ def run_once(api: "APIClient", image: str, command: Sequence[str], timeout: floa
         return Ended(code, output, out_of_memory=bool(state and state.get("OOMKilled")))
 
 
-def files(api: "APIClient", image: str) -> Iterator[ImageFile]:
-    """Yield all files of an image, as an export of a container that never ran tells them."""
+def files(api: "APIClient", image: str) -> list[ImageFile]:
+    """Return all files of an image, as an export of a container that never ran tells them.
+
+    Raises:
+        InvalidError: They are more than a million.
+    """
     with _container(api, image, command=["-"]) as container:
-        stream = io.BufferedReader(_Stream(api.export(container, chunk_size=_BLOCK)), _BLOCK)
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            for member in archive:
-                kind = _KINDS.get(member.type, stat.S_IFREG)
-                yield ImageFile(
-                    member.name.removeprefix("./").strip("/"),
-                    kind | member.mode,
-                    member.uid,
-                    member.gid,
-                    member.size,
-                    member.linkname,
+        return read_files(api.export(container, chunk_size=_BLOCK))
+
+
+def read_files(blocks: Iterable[bytes]) -> list[ImageFile]:
+    """Return the files of a tar archive.
+
+    Args:
+        blocks: Its bytes.
+
+    Raises:
+        tarfile.TarError: It is none, or breaks off.
+        InvalidError: They are more than a million.
+    """
+    stream, found = _Stream(blocks), []
+    with tarfile.open(fileobj=io.BufferedReader(stream, _BLOCK), mode="r|") as archive:
+        while member := archive.next():
+            found.append(_file(member))
+            archive.members = []  # type: ignore[attr-defined] # else it keeps them all
+            if len(found) > _MOST_FILES:
+                raise InvalidError(
+                    f"the image holds over {_MOST_FILES:,} files", "Leave caches in another stage."
                 )
+    if not stream.has_ended():
+        raise tarfile.ReadError("the end of the archive is missing")
+    return found
+
+
+def _file(member: tarfile.TarInfo) -> ImageFile:
+    return ImageFile(
+        member.name.removeprefix("./").strip("/"),
+        _KINDS.get(member.type, stat.S_IFREG) | member.mode,
+        member.uid,
+        member.gid,
+        member.size,
+        member.linkname,
+    )
 
 
 def read(api: "APIClient", image: str, path: str, limit: int) -> bytes | None:
@@ -108,11 +139,14 @@ def _container(api: "APIClient", image: str, **options: Any) -> Iterator[str]:
 
 def _ended(api: "APIClient", container: str, timeout: float) -> Any:
     """Return the state in which the container ended by itself; None when it had to be killed."""
+    from docker.errors import APIError
+
     end = time.monotonic() + timeout
     while (state := api.inspect_container(container)["State"])["Running"]:
         if time.monotonic() > end:
-            api.kill(container)
-            return None
+            with suppress(APIError):  # it may have ended by itself meanwhile
+                api.kill(container)
+                return None
         time.sleep(_POLL)
     return state
 
@@ -132,9 +166,21 @@ def _last(blocks: Iterator[bytes]) -> str:
 class _Stream(io.RawIOBase):
     """Blocks of bytes, read as a file."""
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
+    def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
         self._rest = b""
+        self._last = b""
+
+    def has_ended(self) -> bool:
+        """Read to the end; whether there is a tar archive's, two records of zeros (POSIX pax)."""
+        while block := self._next():
+            del block
+        return self._last == bytes(_END)
+
+    def _next(self) -> bytes:
+        block = next(self._blocks, b"")
+        self._last = (self._last + block[-_END:])[-_END:]
+        return block
 
     def readable(self) -> bool:
         """Return True, as `io.BufferedReader` asks."""
@@ -143,7 +189,7 @@ class _Stream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read what there is of the next block."""
         if not self._rest:
-            self._rest = next(self._blocks, b"")
+            self._rest = self._next()
         size = min(len(buffer), len(self._rest))
         buffer[:size] = self._rest[:size]
         self._rest = self._rest[size:]

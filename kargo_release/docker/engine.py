@@ -1,15 +1,16 @@
 """Docker's engine: its images, pushes, and containers that run once."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from kargo_release.docker import containers
+from kargo_release.docker.configuration import add_login
 from kargo_release.docker.faults import explained, no_engine, told
 from kargo_release.docker.image import Ended, ImageFile, LocalImage
-from kargo_release.docker.login import Login
-from kargo_release.errors import FailedError
+from kargo_release.docker.login import Login, registry_host
+from kargo_release.errors import FailedError, RefusedError
 
 if TYPE_CHECKING:
     from docker.api import APIClient
@@ -24,24 +25,29 @@ class Engine:
 
     Attributes:
         environ: The environment by which it was found.
+        login: For the registry of images; None where there is only Docker's configuration.
         version: Its version.
         platform: What it runs, such as ``linux/amd64``.
     """
 
-    def __init__(self, api: "APIClient", environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, api: "APIClient", environ: Mapping[str, str], login: Login | None = None
+    ) -> None:
         self.api = api
         self.environ = environ
+        self.login = login
         with told("ask for the engine's version"):
             found = api.version()
         self.version = str(found.get("Version", ""))
         self.platform = f"{found.get('Os', 'linux')}/{found.get('Arch', '')}"
 
     @classmethod
-    def connect(cls, environ: Mapping[str, str]) -> Self:
+    def connect(cls, environ: Mapping[str, str], login: Login | None = None) -> Self:
         """Connect as Docker's own client does: DOCKER_HOST, DOCKER_CONTEXT, the TLS variables.
 
         Args:
             environ: The environment.
+            login: For the registry of images, beside those that Docker's configuration has.
 
         Raises:
             RefusedError: There is no engine, or it does not answer.
@@ -49,13 +55,16 @@ class Engine:
         import docker
         from docker.errors import DockerException
 
+        _check_context(environ)
         try:
             client = docker.from_env(
                 environment=dict(environ), timeout=_TIMEOUT, max_pool_size=_CONNECTIONS
             )
         except (DockerException, OSError, ValueError) as error:
             raise no_engine(str(error)) from None
-        return cls(client.api, environ)
+        if login:
+            add_login(client.api, login, environ)
+        return cls(client.api, environ, login)
 
     @cached_property
     def keeps_manifests(self) -> bool:
@@ -92,12 +101,11 @@ class Engine:
         with told(f"name an image {reference}"):
             self.api.tag(image, repository, tag, force=True)
 
-    def push(self, reference: str, login: Login | None, progress: Callable[[str], None]) -> str:
+    def push(self, reference: str, progress: Callable[[str], None]) -> str:
         """Push a reference, and return the digest of its manifest.
 
         Args:
             reference: The image's whole name.
-            login: For its registry; None for Docker's configuration.
             progress: Takes each line that the engine says.
 
         Raises:
@@ -106,17 +114,23 @@ class Engine:
         """
         repository, _, tag = reference.rpartition(":")
         what, digest = f"push {reference}", ""
-        given = {"username": login.user, "password": login.password} if login else None
-        with told(what):
+        with told(what, asks_registry=True):
+            given = self._login_for(repository)
             for said in self.api.push(repository, tag, stream=True, decode=True, auth_config=given):
                 if "error" in said:  # the client does not raise
-                    raise explained(what, str(said["error"]))
+                    raise explained(what, str(said["error"]), asks_registry=True)
                 digest = _digest(said) or digest
                 if line := _progress(said):
                     progress(line)
         if not digest:
             raise FailedError(f"can't {what}: the engine told no digest", "Run this again.")
         return digest
+
+    def _login_for(self, repository: str) -> dict[str, str] | None:
+        """Return the login for a repository; None where Docker's configuration is to tell."""
+        if self.login is None or registry_host(repository) != self.login.host:
+            return None
+        return {"username": self.login.user, "password": self.login.password}
 
     def remove(self, reference: str) -> None:
         """Remove a name of an image, and the image with its last; nothing when it is not there.
@@ -148,14 +162,15 @@ class Engine:
         with told(f"run a command in {image}"):
             return containers.run_once(self.api, image, command, timeout)
 
-    def files(self, image: str) -> Iterator[ImageFile]:
-        """Yield all files of an image.
+    def files(self, image: str) -> list[ImageFile]:
+        """Return all files of an image.
 
         Raises:
             FailedError: They can't be had.
+            InvalidError: They are more than a million.
         """
         with told(f"read the files of {image}"):
-            yield from containers.files(self.api, image)
+            return containers.files(self.api, image)
 
     def read(self, image: str, path: str, limit: int = 1 << 20) -> bytes | None:
         """Return the content of a file of an image, at most ``limit`` bytes; None when it has none.
@@ -165,6 +180,23 @@ class Engine:
         """
         with told(f"read {path} of {image}"):
             return containers.read(self.api, image, path, limit)
+
+
+def _check_context(environ: Mapping[str, str]) -> None:
+    """Refuse a context that is not there, for which the library would take the usual engine."""
+    from docker.context import ContextAPI
+    from docker.errors import DockerException
+
+    name = environ.get("DOCKER_CONTEXT")
+    try:
+        is_there = bool(environ.get("DOCKER_HOST")) or ContextAPI.get_context(name) is not None
+    except (DockerException, OSError, ValueError) as error:
+        raise no_engine(f"its context can't be read: {error}") from None
+    if not is_there:
+        called = f"context {name!r:.80}" if name else "such context as its config.json names"
+        raise RefusedError(
+            f"Docker has no {called}", "docker context ls lists them; or set DOCKER_HOST."
+        )
 
 
 def _digest(said: Mapping[str, Any]) -> str:

@@ -1,35 +1,54 @@
 """What Docker's engine and its client raise, told with what to do about it."""
 
+import re
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kargo_release.errors import FailedError, KargoError, RefusedError, excerpt
 
-# What registries, and the engine for them, say to those who are not logged in or have no right.
-_DENIED = ("unauthorized", "authentication required", "denied", "no basic auth credentials")
+# What registries, and the engine for them, say to those who are not logged in or have no right; a
+# file's "permission denied" is something else.
+_DENIED = re.compile(
+    r"unauthorized|authentication required|(?<!permission )denied|no basic auth credentials"
+    r"|insufficient_scope|403 forbidden"
+)
 _FULL = "no space left on device"
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def told(what: str, *, asks_registry: bool = False) -> Iterator[None]:
     """Tell what the client raises in the block as errors of ours.
 
     Args:
         what: What is being done: ``push host/app:1.0``.
+        asks_registry: Whether the engine asks a registry for it, which may deny it.
 
     Raises:
         RefusedError: A registry does not let us.
         FailedError: Everything else; the engine may have died.
     """
-    from docker.errors import APIError, DockerException
+    from docker.credentials.errors import StoreError
+    from docker.errors import APIError, DockerException, StreamParseError
     from urllib3.exceptions import HTTPError
 
     try:
         yield
     except APIError as error:
-        raise explained(what, str(error.explanation or error)) from None
+        said = str(error.explanation or error)
+        raise explained(what, said, asks_registry=asks_registry) from None
     except DockerException as error:
-        raise explained(what, str(error)) from None
+        raise explained(what, str(error), asks_registry=asks_registry) from None
+    except StoreError as error:
+        raise FailedError(
+            f"can't {what}: Docker's credential helper failed: {excerpt(str(error))}",
+            "Mend credsStore and credHelpers in Docker's config.json, or install the helper.",
+        ) from None
+    except (StreamParseError, tarfile.TarError) as error:
+        raise FailedError(
+            f"can't {what}: what Docker's engine sent broke off: {excerpt(str(error))}",
+            "Look at its log; then run this again.",
+        ) from None
     except (OSError, HTTPError) as error:  # requests' errors are OSErrors
         if "timed out" in str(error).lower():
             raise FailedError(
@@ -42,15 +61,16 @@ def told(what: str) -> Iterator[None]:
         ) from None
 
 
-def explained(what: str, said: str) -> KargoError:
+def explained(what: str, said: str, *, asks_registry: bool = False) -> KargoError:
     """Return the error for what the engine said.
 
     Args:
         what: What was being done.
         said: Its words.
+        asks_registry: Whether they may be a registry's.
     """
     words, message = said.lower(), f"can't {what}: {excerpt(said)}"
-    if any(each in words for each in _DENIED):
+    if asks_registry and _DENIED.search(words):
         return RefusedError(
             message, "Log in with docker login, or set DOCKER_USER and DOCKER_PASSWORD."
         )

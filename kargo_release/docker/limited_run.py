@@ -1,9 +1,10 @@
 """Runs a program line by line, and ends it with all that it started when it takes too long."""
 
 import os
+import selectors
 import signal
 import subprocess
-import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO
@@ -12,6 +13,8 @@ from kargo_release.docker.order import Log, TimeLimits
 from kargo_release.errors import RefusedError
 
 _GRACE = 20.0  # seconds between asking a program to end and ending it
+_TICK = 0.2  # seconds between two looks whether it has ended, or hangs
+_BLOCK = 1 << 16
 
 
 class LimitedRun:
@@ -23,7 +26,6 @@ class LimitedRun:
         stdin: What it reads; None for nothing.
         limits: When it counts as hanging.
         log: Takes each line that it writes, on either stream.
-
 
     Attributes:
         hung: How it hung; empty when it did not.
@@ -42,18 +44,54 @@ class LimitedRun:
         self.hung = ""
 
     def to_its_end(self) -> int:
-        """Return its exit code.
+        """Return its exit code, below zero for the signal that ended it.
 
         Raises:
             RefusedError: The program is not there.
         """
-        with self._started() as process, self._watched(process) as heard:
-            assert process.stdout is not None  # noqa: S101 - a pipe
-            for line in process.stdout:
-                heard.set()
-                if text := line.decode(errors="replace").rstrip():
-                    self._log(text)
-            return process.wait()
+        with self._started() as process:
+            rest = b""
+            for block in self._blocks(process):
+                *lines, rest = (rest + block).split(b"\n")
+                self._tell(lines)
+            self._tell([rest])
+            if not self.hung:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_GRACE)
+        return process.returncode
+
+    def _tell(self, lines: list[bytes]) -> None:
+        for line in lines:
+            if text := line.decode(errors="replace").rstrip():
+                self._log(text)
+
+    def _blocks(self, process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+        """Yield what it writes, until it has ended or hangs.
+
+        What it started may outlive it, and keep its pipe open: that is not waited for.
+        """
+        assert process.stdout is not None  # noqa: S101 - a pipe
+        heard = begun = time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            while not self.hung:
+                has_ended = process.poll() is not None
+                if selector.select(_TICK):
+                    block = os.read(process.stdout.fileno(), _BLOCK)
+                    if not block:
+                        return
+                    heard = time.monotonic()
+                    yield block
+                elif has_ended:
+                    return
+                self.hung = self._how_it_hangs(time.monotonic(), heard, begun)
+
+    def _how_it_hangs(self, now: float, heard: float, begun: float) -> str:
+        if now - heard > self._limits.silence:
+            return f"the build said nothing for {self._limits.silence:g} s and was ended"
+        if now - begun > self._limits.total:
+            return f"the build took over {self._limits.total:g} s and was ended"
+        return ""
 
     @contextmanager
     def _started(self) -> "Iterator[subprocess.Popen[bytes]]":
@@ -76,46 +114,20 @@ class LimitedRun:
         finally:
             _end(process)
 
-    @contextmanager
-    def _watched(self, process: "subprocess.Popen[bytes]") -> Iterator[threading.Event]:
-        """Give what is set at each word of the process; it is ended when that does not happen."""
-        heard, over = threading.Event(), threading.Event()
-
-        def watch() -> None:
-            while heard.wait(self._limits.silence):
-                heard.clear()
-                if over.is_set():
-                    return
-            self.hung = f"the build said nothing for {self._limits.silence:g} s and was ended"
-            _end(process)
-
-        def expire() -> None:
-            self.hung = f"the build took over {self._limits.total:g} s and was ended"
-            _end(process)
-
-        timer = threading.Timer(self._limits.total, expire)
-        timer.daemon = True
-        timer.start()
-        threading.Thread(target=watch, daemon=True).start()
-        try:
-            yield heard
-        finally:
-            timer.cancel()
-            over.set()
-            heard.set()
-
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process with all it started."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=_GRACE)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    """End a program that still runs, with all that it started."""
     if process.stdout is not None:
-        with suppress(OSError):
-            process.stdout.close()
+        process.stdout.close()
+    if process.poll() is not None:
+        return
+    _signal(process, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE)
+    _signal(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

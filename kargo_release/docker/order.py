@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from kargo_release.docker.login import Login
 from kargo_release.errors import FailedError
 
 Log = Callable[[str], None]
@@ -64,7 +63,6 @@ class BuildOrder:
         push: Whether the builder itself pushes all tags, and leaves no image in the engine: the
             only way for several platforms. Else the image is put into the engine.
         attestations: What is pushed with it of `ATTESTATIONS`.
-        login: The login for the registry that is pushed to; None for Docker's configuration.
     """
 
     context: TarContext | RemoteContext
@@ -79,7 +77,6 @@ class BuildOrder:
     secrets: Mapping[str, Path] = field(default_factory=dict)
     push: bool = False
     attestations: tuple[str, ...] = ()
-    login: Login | None = None
 
 
 @dataclass(frozen=True)
@@ -111,12 +108,12 @@ class TimeLimits:
 class Builder(Protocol):
     """Builds images: with BuildKit, or with the engine's own builder."""
 
-    def check(self, order: BuildOrder, dockerfile: str) -> None:
+    def check(self, order: BuildOrder, demand: str) -> None:
         """Refuse what this builder can't do, before anything is built.
 
         Args:
             order: The image.
-            dockerfile: The text of its Dockerfile.
+            demand: What in its Dockerfile needs BuildKit; empty for nothing.
 
         Raises:
             RefusedError: It can't, and which builder could.

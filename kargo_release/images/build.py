@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from kargo_release import plan
 from kargo_release.docker.builders import builder_for
 from kargo_release.docker.engine import Engine
-from kargo_release.docker.login import login_for
+from kargo_release.docker.login import Login, login_for
 from kargo_release.errors import KargoError, RefusedError, UsageError
 from kargo_release.findings import Finding, has_errors
 from kargo_release.images.audience import Audience
@@ -99,16 +99,21 @@ def build_images(
 
 def _begin(project: Project, options: Options, audience: Audience) -> CarryingOut:
     store = project.registry() if options.push else None
-    engine = Engine.connect(project.environ)
+    engine = Engine.connect(project.environ, _login(project))
     halting = Halting(audience)
-    login = login_for(project.prefix.partition("/")[0], project.environ) if options.push else None
     builder = builder_for(engine)
-    maker = Maker(engine, builder, halting, login, options.manner)
+    maker = Maker(engine, builder, halting, options.manner)
     jobs = project.settings.jobs
     destination = (
         RegistryDestination(store, maker, jobs) if store else EngineDestination(maker, jobs)
     )
     return CarryingOut(destination, maker, halting, audience, jobs)
+
+
+def _login(project: Project) -> Login | None:
+    """Return the environment's login for the registry of images, where bases may lie, too."""
+    host = project.prefix.partition("/")[0]
+    return login_for(host, project.environ) if host else None
 
 
 def _builds(

@@ -80,6 +80,7 @@ class ImageBuild:
         names: Names under which the engine has it: the whole one, and those that Dockerfiles of
             this run have for it.
         bases: The names of the images in its Dockerfile.
+        demand: What in its Dockerfile needs BuildKit; empty for nothing.
         fault: Why it can't be built, where what it is built from can't be had; ``inputs`` tells
             nothing then.
     """
@@ -95,6 +96,7 @@ class ImageBuild:
     own_bases: tuple[str, ...]
     names: tuple[str, ...]
     bases: tuple[str, ...]
+    demand: str = ""
     fault: KargoError | None = None
 
     @property

@@ -10,11 +10,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kargo_release.docker.image import ImageFile
-from kargo_release.errors import InvalidError
 
 _MOST_LINKS = 40  # as Linux follows
 _MOST_USERS = 10_000
-_MOST_FILES = 1_000_000
 PASSWD, GROUP = "etc/passwd", "etc/group"
 
 
@@ -130,22 +128,6 @@ class _Account:
     name: str
     uid: int
     gid: int
-
-
-def by_path(files: Iterable[ImageFile]) -> dict[str, ImageFile]:
-    """Return files by their paths.
-
-    Raises:
-        InvalidError: They are more than a million.
-    """
-    found: dict[str, ImageFile] = {}
-    for each in files:
-        found[each.path] = each
-        if len(found) > _MOST_FILES:
-            raise InvalidError(
-                f"the image holds over {_MOST_FILES:,} files", "Leave caches in another stage."
-            )
-    return found
 
 
 def _may_execute(file: ImageFile, user: User) -> bool:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from kargo_release.docker.engine import Engine
 from kargo_release.docker.image import Ended, LocalImage
-from kargo_release.docker.login import Login
 from kargo_release.docker.order import Builder, BuildOrder, RemoteContext, TarContext
 from kargo_release.errors import FailedError, RefusedError, excerpt
 from kargo_release.findings import Finding, has_errors
@@ -16,7 +15,7 @@ from kargo_release.images.context import Context
 from kargo_release.images.context_tar import write_dockerfile, write_tar
 from kargo_release.images.desired import ImageBuild
 from kargo_release.images.image_file import DOCKERFILE
-from kargo_release.images.image_files import GROUP, PASSWD, ImageFiles, by_path
+from kargo_release.images.image_files import GROUP, PASSWD, ImageFiles
 from kargo_release.images.inspection import SMOKE_FAILED, finding, inspect
 
 _SMOKE_SECONDS = 120.0
@@ -54,14 +53,12 @@ class Maker:
         engine: Where images are kept and tried.
         builder: What builds them.
         listener: Told what happens.
-        login: For the registry that is pushed to; None for Docker's configuration.
         manner: How images are built.
     """
 
     engine: Engine
     builder: Builder
     listener: Listener
-    login: Login | None
     manner: Manner
     _set_ids: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -77,7 +74,7 @@ class Maker:
         if push and self._is_pushed_by_builder(build):
             orders.append(self._order_to_push(build, context))
         for order in orders:
-            self.builder.check(order, build.dockerfile.decode(errors="replace"))
+            self.builder.check(order, build.demand)
 
     def make(self, build: ImageBuild) -> LocalImage:
         """Return the image, built, checked and named in the engine; of one of its platforms.
@@ -107,9 +104,7 @@ class Maker:
         self.make(build)
         self.listener.step(build, "pushing")
         if not self._is_pushed_by_builder(build):
-            return self.engine.push(
-                build.reference, self.login, lambda line: self.listener.line(build, line)
-            )
+            return self.engine.push(build.reference, lambda line: self.listener.line(build, line))
         with temporary_folder() as folder:
             order = self._order_to_push(build, written(build, folder))
             return self.builder.build(order, lambda line: self.listener.line(build, line)).digest
@@ -133,7 +128,6 @@ class Maker:
             cache=self._cache(build),
             keep_cache=self.manner.cache,
             secrets=self.manner.secrets,
-            login=self.login,
         )
 
     def _order_to_push(self, build: ImageBuild, context: TarContext | RemoteContext) -> BuildOrder:
@@ -148,7 +142,6 @@ class Maker:
             secrets=self.manner.secrets,
             push=True,
             attestations=self.manner.attestations,
-            login=self.login,
         )
 
     def _cache(self, build: ImageBuild) -> str | None:
@@ -158,7 +151,7 @@ class Maker:
     def _check_built(self, build: ImageBuild, image: LocalImage) -> None:
         texts = {path: self.engine.read(image.id, f"/{path}") or b"" for path in (PASSWD, GROUP)}
         decoded = {path: text.decode(errors="replace") for path, text in texts.items()}
-        files = ImageFiles(by_path(self.engine.files(image.id)), decoded)
+        files = ImageFiles({each.path: each for each in self.engine.files(image.id)}, decoded)
         findings = inspect(build, image, files, self._set_ids_of_base(build))
         findings += list(self._smoke(build, image))
         self.listener.found(findings)

@@ -13,6 +13,7 @@ from kargo_release.images.context import (
     read_context,
     read_file,
 )
+from kargo_release.images.demands import of_buildkit
 from kargo_release.images.desired import ImageBuild, Origin
 from kargo_release.images.dockerfile import SCRATCH
 from kargo_release.images.dockerfile_parser import parse_dockerfile
@@ -43,11 +44,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class _Recipe:
-    """A Dockerfile, the images that it begins with and copies from, and the first of all."""
+    """A Dockerfile, the images that it begins with and copies from, and the first of all.
+
+    And what in it needs BuildKit.
+    """
 
     data: bytes
     bases: tuple[str, ...]
     root: str
+    demand: str
 
 
 class Selection:
@@ -154,7 +159,8 @@ class Selection:
         stage = dockerfile.target(image.target)
         root = dockerfile.lineage(stage)[0].base
         known = root.text if root.is_sure and root.text != SCRATCH else ""
-        return _Recipe(data, tuple(dockerfile.bases(stage)), known)
+        demand = of_buildkit(dockerfile, image.arguments)
+        return _Recipe(data, tuple(dockerfile.bases(stage)), known, demand)
 
     def _build(
         self, wanted: Wanted, recipe: _Recipe, own: Mapping[str, str], called: Set[str]
@@ -177,6 +183,7 @@ class Selection:
             own_bases=tuple(dict.fromkeys(own.values())),
             names=(reference, *sorted(names & called - {reference})),
             bases=recipe.bases,
+            demand=recipe.demand,
             fault=self._unreachable.get(image.context) or self._bases.fault(recipe.bases),
         )
 

@@ -166,7 +166,7 @@ class Manifest:
         """Whether this is a container image, or an index of images for several platforms."""
         config = self.document.get("config")
         kind = config.get("mediaType") if isinstance(config, dict) else None
-        return kind in _IMAGE_CONFIGS or isinstance(self.document.get("manifests"), list)
+        return str(kind) in _IMAGE_CONFIGS or isinstance(self.document.get("manifests"), list)
 
 
 class Store(Protocol):

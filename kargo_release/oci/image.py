@@ -7,7 +7,7 @@ Formats: OCI image specification 1.1, ``image-index.md`` and ``config.md``; moby
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from kargo_release.errors import InvalidError
 from kargo_release.oci.artifact import Manifest, Store
@@ -23,15 +23,15 @@ class RemoteImage:
 
     Args:
         digest: Of the manifest or the index that the tag names.
-        platforms: The labels for each platform, such as ``linux/amd64``.
+        labels: Those of each of its images: one, or one for each platform.
     """
 
     digest: str
-    platforms: Mapping[str, Mapping[str, str]]
+    labels: tuple[Mapping[str, str], ...]
 
     def label(self, name: str) -> str | None:
-        """Return the label's value where all platforms have the same; None otherwise."""
-        values = {labels.get(name) for labels in self.platforms.values()}
+        """Return the label's value where all its images have the same; None otherwise."""
+        values = {labels.get(name) for labels in self.labels}
         return values.pop() if len(values) == 1 else None
 
 
@@ -48,10 +48,10 @@ def read_remote_image(store: Store, repository: str, tag: str) -> RemoteImage | 
         return None
     where = store.reference(repository, tag)
     images = list(_images(store, repository, manifest, where))
-    platforms = dict(_described(store, repository, each, where) for each in images)
-    if not platforms:
+    if not images:
         raise _no_image(where)
-    return RemoteImage(manifest.digest, platforms)
+    labels = tuple(_labels(store, repository, each, where) for each in images)
+    return RemoteImage(manifest.digest, labels)
 
 
 def _images(store: Store, repository: str, manifest: Manifest, where: str) -> Iterator[Manifest]:
@@ -60,6 +60,8 @@ def _images(store: Store, repository: str, manifest: Manifest, where: str) -> It
     if not isinstance(listed, list):
         yield manifest
         return
+    if not all(map(_is_descriptor, listed)):
+        raise _no_image(where)
     digests = [each["digest"] for each in listed if not _is_attached(each)]
     if len(digests) > _MOST_PLATFORMS:
         raise InvalidError(f"{where} has over {_MOST_PLATFORMS} platforms", _REMEDY)
@@ -70,24 +72,24 @@ def _images(store: Store, repository: str, manifest: Manifest, where: str) -> It
         yield image
 
 
+def _is_descriptor(found: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(found, dict) and isinstance(found.get("digest"), str)
+
+
 def _is_attached(descriptor: Mapping[str, Any]) -> bool:
     annotations = descriptor.get("annotations")
     return isinstance(annotations, dict) and _ATTACHED in annotations
 
 
-def _described(
-    store: Store, repository: str, manifest: Manifest, where: str
-) -> tuple[str, Mapping[str, str]]:
-    """Return an image's platform and labels."""
+def _labels(store: Store, repository: str, manifest: Manifest, where: str) -> Mapping[str, str]:
+    """Return an image's labels."""
     descriptor = manifest.document.get("config")
-    if not manifest.holds_image or not isinstance(descriptor, dict):
+    if not _is_descriptor(descriptor) or not manifest.holds_image:
         raise _no_image(where)
     try:
         document = json.loads(store.blob(repository, descriptor["digest"], _LARGEST_CONFIG))
         labels = (document.get("config") or {}).get("Labels") or {}
-        parts = [document.get(key) for key in ("os", "architecture", "variant")]
-        platform = "/".join(part for part in parts if isinstance(part, str) and part)
-        return platform, {key: value for key, value in labels.items() if isinstance(value, str)}
+        return {key: value for key, value in labels.items() if isinstance(value, str)}
     except (ValueError, AttributeError, RecursionError):
         raise _no_image(where) from None
 

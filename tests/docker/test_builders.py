@@ -194,16 +194,19 @@ def test_mounts_caches_and_secrets_with_buildkit(
 
 
 def test_pushes_by_buildkit_with_the_login_of_the_environment(
-    engine: Engine, write: Write, tmp_path: Path
+    environ: Mapping[str, str], write: Write, tmp_path: Path
 ) -> None:
     with docker_registry(tmp_path, htpasswd={"ada": "s3cret"}) as registry:
         tag = f"{registry.host}/team/app:1"
-        wrong = BuildOrder(write(), (tag,), push=True, login=Login(registry.host, "ada", "no"))
-        right = BuildOrder(write(), (tag,), push=True, login=Login(registry.host, "ada", "s3cret"))
+        order = BuildOrder(write(), (tag,), push=True)
+        wrong, right = (
+            BuildxBuilder(Engine.connect(environ, Login(registry.host, "ada", password)))
+            for password in ("no", "s3cret")
+        )
 
         with pytest.raises(BuildError, match="can't build"):
-            BuildxBuilder(engine).build(wrong, lambda _: None)
-        built = BuildxBuilder(engine).build(right, lambda _: None)
+            wrong.build(order, lambda _: None)
+        built = right.build(order, lambda _: None)
 
     assert built.image == ""
     assert built.digest.startswith("sha256:")

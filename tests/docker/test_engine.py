@@ -104,7 +104,7 @@ def test_pushes_and_returns_the_manifest_s_digest(
     engine.tag(DEBIAN, reference)
     told: list[str] = []
 
-    digest = engine.push(reference, None, told.append)
+    digest = engine.push(reference, told.append)
 
     assert digest.startswith("sha256:")
     image = engine.image(reference)
@@ -118,16 +118,17 @@ def test_pushes_and_returns_the_manifest_s_digest(
 
 @pytest.mark.parametrize("password", ["", "s3cret-wrong"])
 def test_tells_a_push_without_the_right_password(
-    engine: Engine, tmp_path: Path, password: str
+    environ: Mapping[str, str], engine: Engine, tmp_path: Path, password: str
 ) -> None:
     with docker_registry(tmp_path, htpasswd={"ada": "s3cret"}) as registry:
         reference = f"{registry.host}/team/debian:1"
         engine.tag(DEBIAN, reference)
         login = Login(registry.host, "ada", password) if password else None
         with pytest.raises(RefusedError, match="can't push") as caught:
-            engine.push(reference, login, lambda _: None)
+            Engine.connect(environ, login).push(reference, lambda _: None)
         assert "docker login" in caught.value.remedy
-        assert engine.push(reference, Login(registry.host, "ada", "s3cret"), lambda _: None)
+        right = Engine.connect(environ, Login(registry.host, "ada", "s3cret"))
+        assert right.push(reference, lambda _: None)
     engine.remove(reference)
 
 
@@ -135,5 +136,5 @@ def test_tells_a_registry_that_is_not_there(engine: Engine) -> None:
     reference = f"127.0.0.1:{free_port()}/team/debian:1"
     engine.tag(DEBIAN, reference)
     with pytest.raises(FailedError, match="connection refused"):
-        engine.push(reference, None, lambda _: None)
+        engine.push(reference, lambda _: None)
     engine.remove(reference)

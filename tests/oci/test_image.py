@@ -1,13 +1,13 @@
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
 from servers import DockerRegistry
 
 from kargo_release.errors import InvalidError
-from kargo_release.oci.artifact import Artifact, Blob, descriptor
+from kargo_release.oci.artifact import Artifact, Blob, Manifest, Store, descriptor
 from kargo_release.oci.image import read_remote_image
 from kargo_release.oci.registry import Registry
 
@@ -52,7 +52,7 @@ def test_reads_the_labels_of_an_image(registry: Registry) -> None:
 
     found = read_remote_image(registry, "kano", "1.0")
     assert found is not None
-    assert (found.digest, found.platforms) == (digest, {"linux/amd64": {"a": "1", "b": "2"}})
+    assert (found.digest, found.labels) == (digest, ({"a": "1", "b": "2"},))
     assert found.label("a") == "1"
     assert found.label("c") is None
 
@@ -67,7 +67,7 @@ def test_reads_an_image_without_labels(registry: Registry, labels: object) -> No
 
     found = read_remote_image(registry, "kano", "1.0")
     assert found is not None
-    assert found.platforms == {"linux/amd64": {}}
+    assert found.labels == ({},)
 
 
 def test_reads_all_platforms_and_no_attestations(registry: Registry, index: Index) -> None:
@@ -83,7 +83,7 @@ def test_reads_all_platforms_and_no_attestations(registry: Registry, index: Inde
 
     found = read_remote_image(registry, "kano", "1.0")
     assert found is not None
-    assert sorted(found.platforms) == ["linux/amd64", "linux/arm/v7"]
+    assert found.labels == ({"a": "1", "b": "1"}, {"a": "1", "b": "2"})
     assert (found.label("a"), found.label("b")) == ("1", None)
 
 
@@ -111,3 +111,35 @@ def test_refuses_an_index_without_end(registry: Registry, index: Index) -> None:
 
     with pytest.raises(InvalidError, match="over 32 platforms"):
         read_remote_image(registry, "kano", "1.0")
+
+
+class Liar:
+    """A store that answers what no registry takes in."""
+
+    def __init__(self, *documents: Mapping[str, Any]) -> None:
+        self._documents = list(documents)
+
+    def manifest(self, *_: str) -> Manifest:
+        return Manifest(f"sha256:{'0' * 64}", self._documents.pop(0))
+
+    def reference(self, repository: str, tag: str) -> str:
+        return f"{repository}:{tag}"
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [{"manifests": [{}]}],
+        [{"manifests": [{"digest": 1}]}],
+        [{"manifests": ["sha256:1"]}],
+        [{"manifests": [None]}],
+        [{"manifests": []}],
+        [{"config": {"mediaType": CONFIG}}],
+        [{"config": {"mediaType": [], "digest": "sha256:1"}}],
+        [{"config": "sha256:1"}],
+        [{"manifests": [{"digest": "sha256:1"}]}, {"manifests": [{"digest": "sha256:1"}]}],
+    ],
+)
+def test_refuses_what_no_registry_should_answer(documents: list[Mapping[str, Any]]) -> None:
+    with pytest.raises(InvalidError, match="something else than a container image"):
+        read_remote_image(cast("Store", Liar(*documents)), "kano", "1.0")

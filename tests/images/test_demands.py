@@ -2,7 +2,12 @@
 
 import pytest
 
-from kargo_release.docker.demands import of_buildkit
+from kargo_release.images.demands import of_buildkit
+from kargo_release.images.dockerfile_parser import parse_dockerfile
+
+
+def demand_of(text: str) -> str:
+    return of_buildkit(parse_dockerfile(text.encode(), "Dockerfile"), {"TARGETOS": "linux"})
 
 
 @pytest.mark.parametrize(
@@ -15,10 +20,13 @@ from kargo_release.docker.demands import of_buildkit
         ("ONBUILD RUN --mount=type=cache,target=/x make", "--mount in line 2"),
         ("RUN <<EOF\necho hi\nEOF", "the here-document in line 2"),
         ("COPY <<-'FILE' /etc/x\nhi\nFILE", "the here-document in line 2"),
+        ("RUN \\\n  --mount=type=cache,target=/x make", "--mount in line 2"),
+        ("FROM --platform=$BUILDPLATFORM debian", "--platform=$BUILDPLATFORM in line 2"),
+        ("ARG TARGETARCH", "the value of TARGETARCH in line 2"),
     ],
 )
 def test_finds_what_needs_buildkit(line: str, demand: str) -> None:
-    assert of_buildkit(f"FROM debian\n{line}\n") == demand
+    assert demand_of(f"FROM debian\n{line}\n") == demand
 
 
 @pytest.mark.parametrize(
@@ -26,10 +34,18 @@ def test_finds_what_needs_buildkit(line: str, demand: str) -> None:
     [
         "COPY --from=builder --chown=1000 /a /b",
         "RUN apt-get install --yes --no-install-recommends curl",
-        "RUN echo $((1 << 2))",
+        "RUN echo $((1<<2))",
         'CMD ["--mount"]',
+        'RUN cat <<<"x"',
+        "RUN echo $((1<<COUNT))",
+        "RUN echo \\\n  COPY --link",
+        "HEALTHCHECK --interval=5s CMD true",
+        "ARG TARGETARCH=amd64",
+        "ARG TARGETOS",
+        "FROM --platform=linux/amd64 debian",
+        "COPY --chown=$USER a b",
         "# RUN --mount=type=cache make",
     ],
 )
 def test_finds_nothing_in_what_every_builder_knows(line: str) -> None:
-    assert not of_buildkit(f"FROM debian\n{line}\n")
+    assert not demand_of(f"FROM debian\n{line}\n")
