@@ -155,6 +155,9 @@ def _check(settings: Settings, where: Where) -> None:
     registry = settings.registry
     if not settings.is_local and not re.fullmatch(r"oci://[^/\s]+(/[^/\s]+)*", str(registry)):
         refuse(where("registry"), registry, "`local` or an address such as oci://host/path")
+    if not _names_images(settings.image_registry):
+        wanted = "a registry's host and a path, such as docker.io/TEAM"
+        refuse(where("image_registry"), settings.image_registry, wanted)
     _check_backup(settings.backup or "", settings.s3, where)
     if any(settings.git.tag.count(part) != 1 for part in ("{name}", "{version}")):
         wanted = "a text with {name} and {version} in it, each once"
@@ -163,6 +166,12 @@ def _check(settings: Settings, where: Where) -> None:
         refuse(where("git.tag"), settings.git.tag, "a name that Git takes for a tag")
     if not 1 <= settings.jobs <= _JOBS_LIMIT:
         refuse(where("jobs"), settings.jobs, f"from 1 to {_JOBS_LIMIT}")
+
+
+def _names_images(registry: str | None) -> bool:
+    """Whether images can be named by it; without a host it would be Docker Hub's to some."""
+    host = r"(?:localhost|[^/\s]*[.:][^/\s]*)"
+    return not registry or bool(re.fullmatch(rf"(?:oci://)?{host}(?:/[^/\s]+)*/?", registry))
 
 
 def _check_backup(backup: str, s3: S3Settings, where: Where) -> None:

@@ -36,7 +36,7 @@ def build(
         image=image(size_limit=size_limit), tag="1.0-latest", reference="kano:1.0-latest",
         origin=Origin(source, COMMIT), inputs=inputs,
         context=GitContext("https://example.com/k.git", "b" * 40), dockerfile=b"FROM scratch\n",
-        root="", own_bases=(), names=("kano:1.0-latest",), bases=(),
+        root="", own_bases=(), own_references={}, names=("kano:1.0-latest",), bases=(),
     )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def local_image(**changes: object) -> LocalImage:
         "id": "sha256:1", "repo_digests": (), "labels": build().labels, "user": "node",
         "ports": ("8080/tcp",), "entrypoint": (), "command": ("serve",),
         "environment": ("PATH=/usr/bin:/opt/bin",), "working_directory": "/srv",
-        "platform": "linux/amd64", "size": 1000, "layers": (),
+        "platform": "linux/amd64", "size": 1000,
     }  # fmt: skip
     return LocalImage(**{**values, **changes})  # type: ignore[arg-type]  # by their names
 

@@ -4,29 +4,30 @@ import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
 from kargo_release.docker.configuration import with_login
 from kargo_release.docker.engine import Engine
-from kargo_release.docker.faults import explained
+from kargo_release.docker.faults import SEE_LOG, explained
 from kargo_release.docker.limited_run import LimitedRun
 from kargo_release.docker.order import (
     PROVENANCE,
     SBOM,
-    BuildError,
     BuildOrder,
     Built,
-    KeptLog,
     Log,
+    Pulse,
     TarContext,
     TimeLimits,
 )
-from kargo_release.errors import InvalidError, RefusedError
+from kargo_release.errors import FailedError, InvalidError, RefusedError
 
 _ANSWER = 20.0  # seconds for a question to the plugin
 _SEPARATORS = "=,\"'"  # in the values of its options
+_ERROR = "ERROR: "
 _OWN = "docker"  # the driver of the engine's own BuildKit
 _BUILDER = (
     "Make a builder of its own (docker buildx create --use), or let the engine keep images in"
@@ -47,6 +48,11 @@ class BuildxBuilder:
         self._engine = engine
         self._limits = limits or TimeLimits()
 
+    @cached_property
+    def sees_engine(self) -> bool:
+        """Whether it is the engine's own BuildKit, which has the engine's images."""
+        return _driver(self._engine.environ) == _OWN
+
     def check(self, order: BuildOrder, demand: str) -> None:  # noqa: ARG002 - the protocol's
         """Refuse what can't be asked of BuildKit.
 
@@ -65,16 +71,17 @@ class BuildxBuilder:
                 "an image of several platforms has no room in the engine", "Push it, with --push."
             )
         wanted = next(_too_much(order), "")
-        if wanted and not self._engine.keeps_manifests and _driver(self._engine.environ) == _OWN:
+        if wanted and not self._engine.keeps_manifests and self.sees_engine:
             raise RefusedError(f"the engine's own BuildKit can't do this: {wanted}", _BUILDER)
 
-    def build(self, order: BuildOrder, log: Log) -> Built:
+    def build(self, order: BuildOrder, log: Log, pulse: Pulse) -> Built:
         """Build an image.
 
         Raises:
-            BuildError: It failed, was refused by a registry, or hung; the error bears the log.
+            RefusedError: A registry does not let us.
+            FailedError: It failed, or hung.
         """
-        kept = KeptLog(log)
+        heard = _Heard(log)
         with (
             TemporaryDirectory(prefix="kargo-release-buildx-") as folder,
             with_login(self._engine.login, self._engine.environ) as environ,
@@ -82,14 +89,14 @@ class BuildxBuilder:
         ):
             metadata = Path(folder, "metadata.json")
             words = ["docker", "buildx", "build", *_options(order, metadata), _place(order)]
-            run = LimitedRun(words, environ, stdin, self._limits, kept)
+            run = LimitedRun(words, environ, stdin, self._limits, heard, pulse)
             status = run.to_its_end()
             if status or run.hung:
-                how = run.hung or f"docker buildx ended with {status}"
-                raise _failure(how, kept, is_hung=bool(run.hung))
-            return self._built(metadata, kept, is_pushed=order.push)
+                how = run.hung or heard.error or f"docker buildx ended with {status}"
+                raise explained("build the image", how, asks_registry=True, remedy=SEE_LOG)
+            return self._built(metadata, is_pushed=bool(order.push))
 
-    def _built(self, metadata: Path, kept: KeptLog, *, is_pushed: bool) -> Built:
+    def _built(self, metadata: Path, *, is_pushed: bool) -> Built:
         """Return what BuildKit says that it made (buildx, ``--metadata-file``).
 
         An engine knows an image by the digest of its configuration, or, where it keeps images as
@@ -105,7 +112,7 @@ class BuildxBuilder:
         names = filter(None, (str(told.get("containerimage.config.digest", "")), digest))
         held = next(filter(None, map(self._engine.image, names)), None)
         if held is None:
-            raise BuildError("BuildKit brought no image into the engine", _AGAIN, kept.lines)
+            raise FailedError("BuildKit brought no image into the engine", _AGAIN)
         return Built(held.id, "")
 
 
@@ -178,8 +185,9 @@ def _options(order: BuildOrder, metadata: Path) -> Iterator[str]:
     # Where the Dockerfile is: in the tar file, or on this machine for a remote context.
     yield f"--file={order.context.dockerfile}"
     yield from ("--progress=plain", f"--metadata-file={metadata}")
-    yield "--push" if order.push else "--load"
-    yield from (f"--tag={tag}" for tag in order.tags)
+    yield from ("--push", f"--tag={order.push}") if order.push else ("--load",)
+    for name, reference in order.images.items():
+        yield f"--build-context={name}=docker-image://{reference}"
     yield from (f"--build-arg={name}={value}" for name, value in order.arguments.items())
     yield from (f"--label={name}={value}" for name, value in order.labels.items())
     yield from (f"--secret=id={name},src={file}" for name, file in order.secrets.items())
@@ -208,8 +216,13 @@ def _attested(order: BuildOrder) -> Iterator[str]:
         yield "--sbom=true"
 
 
-def _failure(how: str, kept: KeptLog, *, is_hung: bool) -> BuildError:
-    said = [line for line in kept.lines if line.startswith("ERROR: ") and not is_hung]
-    words = said[-1].removeprefix("ERROR: ") if said else how
-    known = explained("build the image", words, asks_registry=True)
-    return BuildError(known.message, "Mend what the log shows.", kept.lines)
+class _Heard:
+    """Hands lines on, and keeps what BuildKit says at its end when it failed."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.error = ""
+
+    def __call__(self, line: str) -> None:
+        self.error = line.removeprefix(_ERROR) if line.startswith(_ERROR) else self.error
+        self._log(line)

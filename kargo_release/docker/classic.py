@@ -2,23 +2,23 @@
 
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
 from typing import Any
 
-from kargo_release.docker.engine import Engine
-from kargo_release.docker.faults import explained, told
+from kargo_release.docker.engine import Call, Engine
+from kargo_release.docker.faults import SEE_LOG, explained, told
 from kargo_release.docker.order import (
-    BuildError,
     BuildOrder,
     Built,
-    KeptLog,
     Log,
+    Pulse,
     RemoteContext,
     TarContext,
     TimeLimits,
 )
-from kargo_release.errors import RefusedError
+from kargo_release.docker.polling import polled
+from kargo_release.errors import FailedError, RefusedError
 
+_WHAT = "build the image"
 _BUILDKIT = "Install BuildKit's plugin docker-buildx (on Debian 13: apt-get install docker-buildx)."
 
 
@@ -29,6 +29,8 @@ class ClassicBuilder:
         engine: The engine.
         limits: When a build counts as hanging.
     """
+
+    sees_engine = True
 
     def __init__(self, engine: Engine, limits: TimeLimits | None = None) -> None:
         self._engine = engine
@@ -62,36 +64,30 @@ class ClassicBuilder:
         if order.push or order.attestations:
             yield "a push by the builder itself"
 
-    def build(self, order: BuildOrder, log: Log) -> Built:
+    def build(self, order: BuildOrder, log: Log, pulse: Pulse) -> Built:
         """Build an image.
 
         Raises:
-            BuildError: It failed, or hung; the error bears the log.
-            FailedError: The engine died.
+            RefusedError: A registry does not let us.
+            FailedError: It failed, or hung, or the engine died.
         """
-        kept, what = KeptLog(log), "build the image"
         identifier = ""
-        with told(what, asks_registry=True), closing(self._said(order)) as said:
-            for each in said:
-                for line in str(each.get("stream") or each.get("status") or "").splitlines():
-                    if line.strip():
-                        kept(line)
-                if "error" in each:
-                    known = explained(what, str(each["error"]), asks_registry=True)
-                    raise BuildError(known.message, "Mend what the log shows.", kept.lines)
-                identifier = str((each.get("aux") or {}).get("ID", identifier))
+        end = time.monotonic() + self._limits.total
+        with told(_WHAT, asks_registry=True, remedy=SEE_LOG):
+            call = Call()
+            for said in polled(self._said(order, call), pulse, call.hang_up):
+                if time.monotonic() > end:
+                    raise TimeoutError("timed out")
+                identifier = _heard(said, log) or identifier
         if not identifier:
-            raise BuildError("the engine told of no image that it built", "", kept.lines)
-        for tag in order.tags:
-            self._engine.tag(identifier, tag)
+            raise FailedError("the engine told of no image that it built", SEE_LOG)
         return Built(identifier, "")
 
-    def _said(self, order: BuildOrder) -> Generator[Mapping[str, Any], None, None]:
-        """Yield what the engine says, until it takes too long."""
+    def _said(self, order: BuildOrder, call: Call) -> Generator[Mapping[str, Any], None, None]:
+        """Yield what the engine says."""
         assert isinstance(order.context, TarContext)  # noqa: S101 - check has refused others
-        end = time.monotonic() + self._limits.total
         with order.context.file.open("rb") as context:
-            stream = self._engine.api.build(
+            said = self._engine.api.build(
                 fileobj=context,
                 custom_context=True,
                 dockerfile=order.context.dockerfile,
@@ -104,7 +100,19 @@ class ClassicBuilder:
                 forcerm=True,
                 decode=True,
             )
-            for said in stream:
-                if time.monotonic() > end:
-                    raise TimeoutError("timed out")
-                yield said
+            call.answer = self._engine.answer
+            yield from said
+
+
+def _heard(said: Mapping[str, Any], log: Log) -> str:
+    """Hand on what the engine says; return the Id of the image that it made, when it tells one.
+
+    Raises:
+        KargoError: It failed.
+    """
+    for line in str(said.get("stream") or said.get("status") or "").splitlines():
+        if line.strip():
+            log(line)
+    if "error" in said:
+        raise explained(_WHAT, str(said["error"]), asks_registry=True, remedy=SEE_LOG)
+    return str((said.get("aux") or {}).get("ID", ""))

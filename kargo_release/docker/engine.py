@@ -1,7 +1,11 @@
 """Docker's engine: its images, pushes, and containers that run once."""
 
 import re
+import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,10 +18,30 @@ from kargo_release.errors import FailedError, RefusedError
 
 if TYPE_CHECKING:
     from docker.api import APIClient
+    from requests import Response
 
 _PUSHED = re.compile(r"[\w.-]+: digest: (sha256:[0-9a-f]{64}) size: \d+")
 _CONNECTIONS = 64  # as many as there may be jobs
+_ANSWER = 20  # seconds for the first question
 _TIMEOUT = 600  # seconds without a word from the engine, which exports and pushes large images
+
+
+@dataclass
+class Call:
+    """A question to the engine whose answer takes long.
+
+    Args:
+        answer: The answer, as soon as it begins.
+    """
+
+    answer: "Response | None" = None
+
+    def hang_up(self) -> None:
+        """Break the connection, whoever waits for the rest of the answer."""
+        connection = self.answer and self.answer.raw.connection
+        if connection and connection.sock:
+            with suppress(OSError):  # it is broken already
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 class Engine:
@@ -26,7 +50,6 @@ class Engine:
     Attributes:
         environ: The environment by which it was found.
         login: For the registry of images; None where there is only Docker's configuration.
-        version: Its version.
         platform: What it runs, such as ``linux/amd64``.
     """
 
@@ -36,9 +59,11 @@ class Engine:
         self.api = api
         self.environ = environ
         self.login = login
-        with told("ask for the engine's version"):
+        self._answers = threading.local()
+        api.hooks["response"].append(self._keep)
+        with told("ask what the engine is"):
             found = api.version()
-        self.version = str(found.get("Version", ""))
+        api.timeout = _TIMEOUT
         self.platform = f"{found.get('Os', 'linux')}/{found.get('Arch', '')}"
 
     @classmethod
@@ -58,13 +83,21 @@ class Engine:
         _check_context(environ)
         try:
             client = docker.from_env(
-                environment=dict(environ), timeout=_TIMEOUT, max_pool_size=_CONNECTIONS
+                environment=dict(environ), timeout=_ANSWER, max_pool_size=_CONNECTIONS
             )
         except (DockerException, OSError, ValueError) as error:
             raise no_engine(str(error)) from None
         if login:
             add_login(client.api, login, environ)
         return cls(client.api, environ, login)
+
+    def _keep(self, answer: "Response", *_: Any, **__: Any) -> None:
+        self._answers.last = answer
+
+    @property
+    def answer(self) -> "Response | None":
+        """The engine's last answer to this thread; the library keeps it to itself."""
+        return getattr(self._answers, "last", None)
 
     @cached_property
     def keeps_manifests(self) -> bool:
@@ -131,20 +164,6 @@ class Engine:
         if self.login is None or registry_host(repository) != self.login.host:
             return None
         return {"username": self.login.user, "password": self.login.password}
-
-    def remove(self, reference: str) -> None:
-        """Remove a name of an image, and the image with its last; nothing when it is not there.
-
-        Raises:
-            FailedError: A container uses it, or the engine can't be asked.
-        """
-        from docker.errors import ImageNotFound, NotFound
-
-        with told(f"remove the image {reference}"):
-            try:
-                self.api.remove_image(reference)
-            except (ImageNotFound, NotFound):
-                return
 
     def run(self, image: str, command: Sequence[str], *, timeout: float) -> Ended:
         """Run a command as the image's user in a new container, which reaches nobody.
@@ -230,5 +249,4 @@ def _local_image(found: Mapping[str, Any]) -> LocalImage:
         working_directory=config.get("WorkingDir") or "",
         platform=f"{platform}/{variant}" if variant else platform,
         size=int(found.get("Size") or 0),
-        layers=tuple((found.get("RootFS") or {}).get("Layers") or ()),
     )

@@ -13,16 +13,21 @@ _DENIED = re.compile(
     r"unauthorized|authentication required|(?<!permission )denied|no basic auth credentials"
     r"|insufficient_scope|403 forbidden"
 )
+SEE_LOG = "Mend what the log shows."
+"""What to do about a build that failed."""
+
+_AGAIN = "Mend that; then run this again."
 _FULL = "no space left on device"
 
 
 @contextmanager
-def told(what: str, *, asks_registry: bool = False) -> Iterator[None]:
+def told(what: str, *, asks_registry: bool = False, remedy: str = _AGAIN) -> Iterator[None]:
     """Tell what the client raises in the block as errors of ours.
 
     Args:
         what: What is being done: ``push host/app:1.0``.
         asks_registry: Whether the engine asks a registry for it, which may deny it.
+        remedy: For what is not known here.
 
     Raises:
         RefusedError: A registry does not let us.
@@ -36,9 +41,9 @@ def told(what: str, *, asks_registry: bool = False) -> Iterator[None]:
         yield
     except APIError as error:
         said = str(error.explanation or error)
-        raise explained(what, said, asks_registry=asks_registry) from None
+        raise explained(what, said, asks_registry=asks_registry, remedy=remedy) from None
     except DockerException as error:
-        raise explained(what, str(error), asks_registry=asks_registry) from None
+        raise explained(what, str(error), asks_registry=asks_registry, remedy=remedy) from None
     except StoreError as error:
         raise FailedError(
             f"can't {what}: Docker's credential helper failed: {excerpt(str(error))}",
@@ -61,13 +66,16 @@ def told(what: str, *, asks_registry: bool = False) -> Iterator[None]:
         ) from None
 
 
-def explained(what: str, said: str, *, asks_registry: bool = False) -> KargoError:
+def explained(
+    what: str, said: str, *, asks_registry: bool = False, remedy: str = _AGAIN
+) -> KargoError:
     """Return the error for what the engine said.
 
     Args:
         what: What was being done.
         said: Its words.
         asks_registry: Whether they may be a registry's.
+        remedy: For what is not known here.
     """
     words, message = said.lower(), f"can't {what}: {excerpt(said)}"
     if asks_registry and _DENIED.search(words):
@@ -78,7 +86,7 @@ def explained(what: str, said: str, *, asks_registry: bool = False) -> KargoErro
         return FailedError(
             message, "Make room on the engine's disk, such as with docker system prune."
         )
-    return FailedError(message, "Mend that; then run this again.")
+    return FailedError(message, remedy)
 
 
 def no_engine(said: str) -> RefusedError:

@@ -10,7 +10,7 @@ class LocalImage:
     """An image in the engine.
 
     Args:
-        id: ``sha256:…`` of its configuration.
+        id: ``sha256:…`` of its configuration, or of its manifest, as the engine keeps images.
         repo_digests: ``host/repository@sha256:…`` of each place it was pulled from or pushed to.
         labels: Its labels.
         user: The ``USER`` in effect, a name or a number, perhaps with a group; empty for root.
@@ -21,7 +21,6 @@ class LocalImage:
         working_directory: Where it starts; empty for ``/``.
         platform: Such as ``linux/amd64`` or ``linux/arm64/v8``.
         size: Bytes of all layers, unpacked.
-        layers: The layers' diff ids (OCI image-spec ``config.md``), lowest first.
     """
 
     id: str
@@ -35,7 +34,6 @@ class LocalImage:
     working_directory: str
     platform: str
     size: int
-    layers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,9 @@ class ImageFile:
     link: str
 
     @property
-    def is_set_id(self) -> bool:
-        """Whether it is a file that runs as its owner or its group, whoever starts it."""
-        return stat.S_ISREG(self.mode) and bool(self.mode & (stat.S_ISUID | stat.S_ISGID))
+    def set_ids(self) -> int:
+        """The bits by which a file runs as its owner or its group, whoever starts it; or 0."""
+        return self.mode & (stat.S_ISUID | stat.S_ISGID) if stat.S_ISREG(self.mode) else 0
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from kargo_release.docker.order import Log, TimeLimits
+from kargo_release.docker.order import Log, Pulse, TimeLimits
+from kargo_release.docker.polling import TICK
 from kargo_release.errors import RefusedError
 
 _GRACE = 20.0  # seconds between asking a program to end and ending it
-_TICK = 0.2  # seconds between two looks whether it has ended, or hangs
 _BLOCK = 1 << 16
 
 
@@ -26,6 +26,7 @@ class LimitedRun:
         stdin: What it reads; None for nothing.
         limits: When it counts as hanging.
         log: Takes each line that it writes, on either stream.
+        pulse: Is called several times a second; what it raises ends the program.
 
     Attributes:
         hung: How it hung; empty when it did not.
@@ -38,9 +39,10 @@ class LimitedRun:
         stdin: IO[bytes] | None,
         limits: TimeLimits,
         log: Log,
+        pulse: Pulse,
     ) -> None:
         self._words, self._environ, self._stdin = words, environ, stdin
-        self._limits, self._log = limits, log
+        self._limits, self._log, self._pulse = limits, log, pulse
         self.hung = ""
 
     def to_its_end(self) -> int:
@@ -75,8 +77,9 @@ class LimitedRun:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             while not self.hung:
+                self._pulse()
                 has_ended = process.poll() is not None
-                if selector.select(_TICK):
+                if selector.select(TICK):
                     block = os.read(process.stdout.fileno(), _BLOCK)
                     if not block:
                         return

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kargo_release.errors import UsageError
+from kargo_release.oci.hosts import is_docker_hub
+from kargo_release.oci.image_credentials import login_of_environment
 
-USER = "DOCKER_USER"
-PASSWORD = "DOCKER_PASSWORD"  # noqa: S105 - the variable's name
 DOCKER_HUB = "docker.io"
-_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 
 
 @dataclass(frozen=True)
@@ -36,13 +34,8 @@ def login_for(host: str, environ: Mapping[str, str]) -> Login | None:
     Raises:
         UsageError: Only one of the two is set.
     """
-    user, password = environ.get(USER, ""), environ.get(PASSWORD, "")
-    if bool(user) != bool(password):
-        raise UsageError(
-            f"{USER} and {PASSWORD} belong together, and only one of them is set",
-            "Set both, or none of them for the login of `docker login`.",
-        )
-    return Login(registry_host(host + "/"), user, password) if user else None
+    found = login_of_environment(environ)
+    return Login(registry_host(host + "/"), found.username, found.password) if found else None
 
 
 def registry_host(reference: str) -> str:
@@ -52,4 +45,4 @@ def registry_host(reference: str) -> str:
     """
     first, slash, _ = reference.partition("/")
     is_host = slash and ("." in first or ":" in first or first == "localhost")
-    return first if is_host and first not in _HUB_NAMES else DOCKER_HUB
+    return first if is_host and not is_docker_hub(first) else DOCKER_HUB

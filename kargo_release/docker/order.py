@@ -1,21 +1,18 @@
 """What a builder is asked, what it answers, and what one is."""
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from kargo_release.errors import FailedError
-
 Log = Callable[[str], None]
 """Takes each line that a builder writes, as soon as it is there; without its end of line."""
 
+Pulse = Callable[[], None]
+"""Is called several times a second while a builder is silent; what it raises ends the build."""
+
 ATTESTATIONS = (PROVENANCE, SBOM) = ("provenance", "sbom")
 """How it was built (SLSA), and what is in it (SPDX): docs.docker.com, "Build attestations"."""
-
-_FIRST, _LAST = 200, 2000  # lines of a log that are kept
-_LONGEST_LINE = 2000  # characters
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,6 @@ class BuildOrder:
 
     Args:
         context: What the build may copy from.
-        tags: Full references, host included, that the image gets.
         arguments: Build arguments; they show in the image's history, so no secret may be one.
         labels: Labels of the image.
         target: The stage to build; None for the last.
@@ -59,14 +55,16 @@ class BuildOrder:
         no_cache: Whether every step is done anew.
         cache: Reference in a registry from which BuildKit takes what it built before.
         keep_cache: Whether what is built now is put there, too.
+        images: References in a registry by the names that the Dockerfile has for them, where the
+            builder can't see what the engine has.
         secrets: Files by the id that ``RUN --mount=type=secret,id=…`` names.
-        push: Whether the builder itself pushes all tags, and leaves no image in the engine: the
-            only way for several platforms. Else the image is put into the engine.
+        push: Full reference as which the builder itself pushes the image, and brings none into
+            the engine: the only way for several platforms. Empty for an image in the engine, which
+            has no name there.
         attestations: What is pushed with it of `ATTESTATIONS`.
     """
 
     context: TarContext | RemoteContext
-    tags: tuple[str, ...]
     arguments: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
@@ -74,8 +72,9 @@ class BuildOrder:
     no_cache: bool = False
     cache: str | None = None
     keep_cache: bool = False
+    images: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Path] = field(default_factory=dict)
-    push: bool = False
+    push: str = ""
     attestations: tuple[str, ...] = ()
 
 
@@ -108,6 +107,11 @@ class TimeLimits:
 class Builder(Protocol):
     """Builds images: with BuildKit, or with the engine's own builder."""
 
+    @property
+    def sees_engine(self) -> bool:
+        """Whether it begins with images that the engine has."""
+        ...
+
     def check(self, order: BuildOrder, demand: str) -> None:
         """Refuse what this builder can't do, before anything is built.
 
@@ -120,55 +124,10 @@ class Builder(Protocol):
             InvalidError: A value of the order is none that a builder takes.
         """
 
-    def build(self, order: BuildOrder, log: Log) -> Built:
+    def build(self, order: BuildOrder, log: Log, pulse: Pulse) -> Built:
         """Build an image.
 
         Raises:
-            BuildError: It failed, was refused by a registry, or hung; the error bears the log.
-            FailedError: The engine died.
+            RefusedError: A registry does not let us.
+            FailedError: It failed, or hung, or the engine died.
         """
-
-
-class BuildError(FailedError):
-    """A build failed.
-
-    Args:
-        message: What happened, in one line.
-        remedy: What to do about it.
-        log: The lines that the builder wrote, or as many as are kept; not part of the message.
-    """
-
-    def __init__(self, message: str, remedy: str = "", log: tuple[str, ...] = ()) -> None:
-        super().__init__(message, remedy)
-        self.log = log
-
-
-class KeptLog:
-    """Hands lines on and keeps them: the first 200 and the last 2000, each up to 2000 characters.
-
-    Args:
-        log: Takes every line.
-    """
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        self._first: list[str] = []
-        self._last: deque[str] = deque(maxlen=_LAST)
-        self._count = 0
-
-    def __call__(self, line: str) -> None:
-        """Take a line."""
-        line = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
-        self._count += 1
-        if len(self._first) < _FIRST:
-            self._first.append(line)
-        else:
-            self._last.append(line)
-        self._log(line)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The lines that are kept, and how many are not."""
-        lost = self._count - len(self._first) - len(self._last)
-        gap = [f"… {lost} lines are not kept …"] if lost else []
-        return (*self._first, *gap, *self._last)

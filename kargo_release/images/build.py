@@ -16,10 +16,11 @@ from kargo_release.errors import KargoError, RefusedError, UsageError
 from kargo_release.findings import Finding, has_errors
 from kargo_release.images.audience import Audience
 from kargo_release.images.bases import Bases
-from kargo_release.images.carrying_out import CarryingOut, Halting, ImageRow
+from kargo_release.images.carrying_out import CarryingOut, ImageRow
 from kargo_release.images.desired import ImageBuild, counted
 from kargo_release.images.destinations import EngineDestination, RegistryDestination
 from kargo_release.images.guards import check_committed
+from kargo_release.images.halting import Halting
 from kargo_release.images.lint.linting import lint_images
 from kargo_release.images.making import Maker, Manner, broken
 from kargo_release.images.project import Project

@@ -1,51 +1,20 @@
 """Makes what is missing: each image behind its bases, independent ones side by side."""
 
-import threading
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from kargo_release import plan
 from kargo_release.errors import InterruptError, KargoError
-from kargo_release.findings import Finding
-from kargo_release.images.audience import Audience, Listener
+from kargo_release.images.audience import Audience
 from kargo_release.images.desired import ImageBuild
 from kargo_release.images.destinations import has_every_name
+from kargo_release.images.halting import Halting
 from kargo_release.images.making import Maker
 from kargo_release.images.order import held_back, side_by_side
 from kargo_release.plan import Destination, Row
 
 ImageRow = Row[ImageBuild]
-
-
-class Halting:
-    """Passes on what is told, until somebody interrupts: then whatever tells a line is stopped."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        self._halted = threading.Event()
-
-    def halt(self) -> None:
-        """Stop what is being built as soon as it says something."""
-        self._halted.set()
-
-    def step(self, build: ImageBuild, what: str) -> None:
-        """Pass on what begins, unless it was interrupted."""
-        self._check()
-        self._listener.step(build, what)
-
-    def line(self, build: ImageBuild, line: str) -> None:
-        """Pass a line on, unless it was interrupted."""
-        self._check()
-        self._listener.line(build, line)
-
-    def found(self, findings: Sequence[Finding]) -> None:
-        """Pass on what is wrong."""
-        self._listener.found(findings)
-
-    def _check(self) -> None:
-        if self._halted.is_set():
-            raise InterruptError("interrupted", "Run the same command again.")
 
 
 @dataclass
@@ -101,6 +70,8 @@ class CarryingOut:
     def _provided(self, row: ImageRow) -> ImageRow:
         """Make sure that an image that is out can be built upon: the engine has it by its names."""
         build = row.desired
+        if not self.maker.builder.sees_engine:  # it takes the base from the registry
+            return row
         held = self.maker.engine.image(build.reference)
         if (held is None and build.names == (build.reference,)) or has_every_name(
             self.maker, build
@@ -109,7 +80,9 @@ class CarryingOut:
         try:
             self.maker.make(build)
         except KargoError as error:
-            return replace(row, error=error)
+            failed = {self.destination.name: plan.Outcome.FAILED}
+            row = replace(row, error=error, outcomes=failed)
+            self.audience.done(row, self.destination.name)
         return row
 
     def _interrupted(self) -> InterruptError:

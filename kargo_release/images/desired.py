@@ -77,6 +77,7 @@ class ImageBuild:
         dockerfile: The Dockerfile's bytes.
         root: The image that it begins with; empty for scratch, and where it can't be told.
         own_bases: The titles of the images of this run that it is based on.
+        own_references: Their whole names, by those that the Dockerfile has for them.
         names: Names under which the engine has it: the whole one, and those that Dockerfiles of
             this run have for it.
         bases: The names of the images in its Dockerfile.
@@ -94,6 +95,7 @@ class ImageBuild:
     dockerfile: bytes
     root: str
     own_bases: tuple[str, ...]
+    own_references: Mapping[str, str]
     names: tuple[str, ...]
     bases: tuple[str, ...]
     demand: str = ""

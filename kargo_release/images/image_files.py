@@ -38,9 +38,9 @@ class ImageFiles:
     texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def set_ids(self) -> frozenset[str]:
-        """The paths of plain files that are set-uid or set-gid."""
-        return frozenset(path for path, each in self.files.items() if each.is_set_id)
+    def set_ids(self) -> Mapping[str, int]:
+        """The bits of plain files that are set-uid or set-gid, by their paths."""
+        return {path: each.set_ids for path, each in self.files.items() if each.set_ids}
 
     def user(self, text: str) -> User | None:
         """Return who ``USER text`` is; None for a name that is not in the image's passwd."""

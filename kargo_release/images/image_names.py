@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
+from kargo_release.docker.login import DOCKER_HUB, registry_host
 from kargo_release.images.image import Image
-
-_HUB = "docker.io"
-_HUBS = (_HUB, "index.docker.io")
+from kargo_release.oci.hosts import is_docker_hub
 
 
 def apps_by_name(images: Iterable[Image], prefix: str) -> Mapping[str, str]:
@@ -25,9 +24,9 @@ def full_name(name: str) -> str:
 
     Source: distribution/reference ``normalize.go``.
     """
-    host, slash, path = name.partition("/")
-    if not slash or not ("." in host or ":" in host or host == "localhost"):
-        host, path = _HUB, name
-    if host not in _HUBS:
+    host = registry_host(name)
+    if host != DOCKER_HUB:
         return name
-    return f"{_HUB}/{path}" if "/" in path else f"{_HUB}/library/{path}"
+    first, _, rest = name.partition("/")
+    path = rest if is_docker_hub(first) else name
+    return f"{host}/{path}" if "/" in path else f"{host}/library/{path}"

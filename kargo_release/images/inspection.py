@@ -1,7 +1,7 @@
 """Checks a built image: what no look at its Dockerfile can tell for sure."""
 
 import posixpath
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 from kargo_release.docker.image import LocalImage
 from kargo_release.findings import Finding, Rule, Severity
@@ -78,7 +78,7 @@ _MOST_TOLD = 10  # findings of one rule
 
 
 def inspect(
-    build: ImageBuild, image: LocalImage, files: ImageFiles, set_ids_of_base: Collection[str]
+    build: ImageBuild, image: LocalImage, files: ImageFiles, set_ids_of_base: Mapping[str, int]
 ) -> list[Finding]:
     """Return what is wrong with a built image, sorted.
 
@@ -86,12 +86,12 @@ def inspect(
         build: What it was built from.
         image: What the image says of itself.
         files: The files in it.
-        set_ids_of_base: The paths in its base that are set-uid or set-gid.
+        set_ids_of_base: The bits of files in its base that are set-uid or set-gid, by their paths.
     """
     told = [
         *_of_user(image, files),
         *_of_ports(image),
-        *_of_set_uid(files.set_ids.difference(set_ids_of_base)),
+        *_of_set_ids(files.set_ids, set_ids_of_base),
         *_of_size(build, image),
         *_of_command(image, files),
         *_of_labels(build, image),
@@ -103,7 +103,7 @@ def finding(build: ImageBuild, rule: Rule, message: str) -> Finding:
     """Return a finding on a built image, which has no line: it is told at the top of a file."""
     file = FILE_NAME if rule in (TOO_LARGE, SMOKE_FAILED) else DOCKERFILE
     place = posixpath.join(build.image.folder, file)
-    return Finding(rule.identifier, rule.severity, build.app, place, 1, 1, message, rule.remedy)
+    return Finding(rule.identifier, rule.severity, build.title, place, 1, 1, message, rule.remedy)
 
 
 _Told = Iterator[tuple[Rule, str]]
@@ -127,7 +127,8 @@ def _of_ports(image: LocalImage) -> _Told:
             yield LOW_PORT, f"the image exposes the port {port}"
 
 
-def _of_set_uid(added: Collection[str]) -> _Told:
+def _of_set_ids(found: Mapping[str, int], base: Mapping[str, int]) -> _Told:
+    added = [path for path, bits in found.items() if bits & ~base.get(path, 0)]
     for path in sorted(added)[:_MOST_TOLD]:
         yield SET_UID, f"/{path} is set-uid or set-gid, and is not so in the base"
     if len(added) > _MOST_TOLD:

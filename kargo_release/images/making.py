@@ -1,19 +1,19 @@
 """Makes one image: build, check what was built, try it, and only then give it its name."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kargo_release.docker.engine import Engine
 from kargo_release.docker.image import Ended, LocalImage
-from kargo_release.docker.order import Builder, BuildOrder, RemoteContext, TarContext
+from kargo_release.docker.order import Builder, BuildOrder, Built, RemoteContext, TarContext
 from kargo_release.errors import FailedError, RefusedError, excerpt
 from kargo_release.findings import Finding, has_errors
 from kargo_release.git.scratch import temporary_folder
-from kargo_release.images.audience import Listener
 from kargo_release.images.context import Context
 from kargo_release.images.context_tar import write_dockerfile, write_tar
 from kargo_release.images.desired import ImageBuild
+from kargo_release.images.halting import Halting
 from kargo_release.images.image_file import DOCKERFILE
 from kargo_release.images.image_files import GROUP, PASSWD, ImageFiles
 from kargo_release.images.inspection import SMOKE_FAILED, finding, inspect
@@ -52,15 +52,15 @@ class Maker:
     Args:
         engine: Where images are kept and tried.
         builder: What builds them.
-        listener: Told what happens.
+        listener: Told what happens; stops it on an interrupt.
         manner: How images are built.
     """
 
     engine: Engine
     builder: Builder
-    listener: Listener
+    listener: Halting
     manner: Manner
-    _set_ids: dict[str, frozenset[str]] = field(default_factory=dict)
+    _set_ids: dict[str, Mapping[str, int]] = field(default_factory=dict)
 
     def check(self, build: ImageBuild, *, push: bool) -> None:
         """Refuse what the builder can't do.
@@ -69,6 +69,12 @@ class Maker:
             RefusedError: It can't.
             InvalidError: A value is none that a builder takes.
         """
+        if build.own_references and not (push or self.builder.sees_engine):
+            raise RefusedError(
+                f"the builder in use can't see the engine's images, and {build.title} is based on"
+                f" {', '.join(build.own_bases)}",
+                "Push both, with --push; or use the engine's own: docker buildx use default",
+            )
         context = _context(build, Path())
         orders = [self._order(build, context)]
         if push and self._is_pushed_by_builder(build):
@@ -86,8 +92,7 @@ class Maker:
         self.listener.step(build, "building")
         with temporary_folder() as folder:
             order = self._order(build, written(build, folder))
-            built = self.builder.build(order, lambda line: self.listener.line(build, line))
-        image = self._image(built.image)
+            image = self._image(self._built(build, order).image)
         self.listener.step(build, "checking the image")
         self._check_built(build, image)
         for name in build.names:
@@ -107,7 +112,13 @@ class Maker:
             return self.engine.push(build.reference, lambda line: self.listener.line(build, line))
         with temporary_folder() as folder:
             order = self._order_to_push(build, written(build, folder))
-            return self.builder.build(order, lambda line: self.listener.line(build, line)).digest
+            return self._built(build, order).digest
+
+    def _built(self, build: ImageBuild, order: BuildOrder) -> Built:
+        def log(line: str) -> None:
+            self.listener.line(build, line)
+
+        return self.builder.build(order, log, self.listener.pulse)
 
     def _is_pushed_by_builder(self, build: ImageBuild) -> bool:
         """Whether what is pushed is more than the one image that the engine has."""
@@ -119,7 +130,6 @@ class Maker:
         own = [each for each in platforms if each == self.engine.platform]
         return BuildOrder(
             context=context,
-            tags=(),
             arguments=build.image.arguments,
             labels=build.labels,
             target=build.image.target,
@@ -127,22 +137,28 @@ class Maker:
             no_cache=self.manner.no_cache,
             cache=self._cache(build),
             keep_cache=self.manner.cache,
+            images=self._seen(build),
             secrets=self.manner.secrets,
         )
 
     def _order_to_push(self, build: ImageBuild, context: TarContext | RemoteContext) -> BuildOrder:
         return BuildOrder(
             context=context,
-            tags=(build.reference,),
             arguments=build.image.arguments,
             labels=build.labels,
             target=build.image.target,
             platforms=build.image.platforms,
+            no_cache=self.manner.no_cache,
             cache=self._cache(build),
+            images=self._seen(build),
             secrets=self.manner.secrets,
-            push=True,
+            push=build.reference,
             attestations=self.manner.attestations,
         )
+
+    def _seen(self, build: ImageBuild) -> Mapping[str, str]:
+        """Return where bases of this repository are for a builder that can't see the engine's."""
+        return {} if self.builder.sees_engine else build.own_references
 
     def _cache(self, build: ImageBuild) -> str | None:
         repository = build.reference.rpartition(":")[0]
@@ -151,22 +167,24 @@ class Maker:
     def _check_built(self, build: ImageBuild, image: LocalImage) -> None:
         texts = {path: self.engine.read(image.id, f"/{path}") or b"" for path in (PASSWD, GROUP)}
         decoded = {path: text.decode(errors="replace") for path, text in texts.items()}
-        files = ImageFiles({each.path: each for each in self.engine.files(image.id)}, decoded)
+        files = replace(self._files(image.id), texts=decoded)
         findings = inspect(build, image, files, self._set_ids_of_base(build))
         findings += list(self._smoke(build, image))
         self.listener.found(findings)
         if has_errors(findings):
             raise broken(build, findings)
 
-    def _set_ids_of_base(self, build: ImageBuild) -> frozenset[str]:
-        """Return the set-uid and set-gid files of the image that the build begins with."""
+    def _files(self, image: str) -> ImageFiles:
+        return ImageFiles({each.path: each for each in self.engine.files(image)})
+
+    def _set_ids_of_base(self, build: ImageBuild) -> Mapping[str, int]:
+        """Return the set-uid and set-gid bits in the image that the build begins with."""
         base, content = build.root, build.inputs.bases.get(build.root, "")
         if not base:
-            return frozenset()
+            return {}
         if content not in self._set_ids:
             held = self.engine.image(base) or self._image(self._only(build))
-            files = self.engine.files(held.id)
-            self._set_ids[content] = frozenset(each.path for each in files if each.is_set_id)
+            self._set_ids[content] = self._files(held.id).set_ids
         return self._set_ids[content]
 
     def _only(self, build: ImageBuild) -> str:
@@ -174,8 +192,8 @@ class Maker:
         with temporary_folder() as folder:
             file = folder / "context.tar"
             write_dockerfile(f"FROM {build.root}\n".encode(), file)
-            order = BuildOrder(context=TarContext(file), tags=())
-            return self.builder.build(order, lambda _: None).image
+            order = BuildOrder(TarContext(file), images=self._seen(build))
+            return self.builder.build(order, lambda _: None, self.listener.pulse).image
 
     def _smoke(self, build: ImageBuild, image: LocalImage) -> Iterator[Finding]:
         if not build.image.smoke:

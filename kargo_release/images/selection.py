@@ -71,6 +71,7 @@ class Selection:
         self._tree = source.tree
         self._bases = bases
         self._platform = platform
+        self._references: dict[str, str] = {}
         self._pinned: dict[GitContext, GitContext] = {}
         self._unreachable: dict[str | GitContext, KargoError] = {}
 
@@ -169,6 +170,7 @@ class Selection:
         context = self._context(image)
         inputs = self._inputs(image, recipe, context)
         reference = self._project.reference(image.repository, wanted.tag)
+        self._references[wanted.title] = reference
         names = names_of(image, wanted.tag, self._project.prefix)
         self._bases.own.update(dict.fromkeys(names, inputs.digest))
         return ImageBuild(
@@ -181,6 +183,7 @@ class Selection:
             dockerfile=recipe.data,
             root=recipe.root,
             own_bases=tuple(dict.fromkeys(own.values())),
+            own_references={name: self._references[title] for name, title in own.items()},
             names=(reference, *sorted(names & called - {reference})),
             bases=recipe.bases,
             demand=recipe.demand,

@@ -22,15 +22,22 @@ def find_image_login(host: str, path: str, environ: Mapping[str, str]) -> Login 
         InvalidError: Docker's file is not readable as what it should be.
         FailedError: A credential helper failed.
     """
+    return login_of_environment(environ) or find_docker_login(host, path, environ)
+
+
+def login_of_environment(environ: Mapping[str, str]) -> Login | None:
+    """Return the login that DOCKER_USER and DOCKER_PASSWORD give; None where they are not set.
+
+    Raises:
+        UsageError: Only one of them is set.
+    """
     user, password = environ.get(USER, ""), environ.get(PASSWORD, "")
     if bool(user) != bool(password):
         raise UsageError(
             f"{USER} and {PASSWORD} belong together, and only one of them is set",
-            "Set both, or none of them.",
+            "Set both, or none of them for the login of `docker login`.",
         )
-    if user:
-        return Login(user, password, source=f"{USER} and {PASSWORD}")
-    return find_docker_login(host, path, environ)
+    return Login(user, password, source=f"{USER} and {PASSWORD}") if user else None
 
 
 def find_docker_login(host: str, path: str, environ: Mapping[str, str]) -> Login | None:

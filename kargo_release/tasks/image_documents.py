@@ -37,7 +37,9 @@ def _image(row: ImageRow, findings: Sequence[Finding]) -> dict[str, Any]:
         "reference": build.reference,
         "digest": (found.digest or None) if is_there else None,
         "state": word(outcome, destination),
-        "findings": [each.document() for each in findings if each.subject == build.app],
+        "findings": [
+            each.document() for each in findings if each.subject in (build.app, build.title)
+        ],
         "error": row.error and row.error.document(),
     }
 

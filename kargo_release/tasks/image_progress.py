@@ -1,20 +1,23 @@
 """Tells a person how images are built."""
 
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Self
 
 from kargo_release.console import Console, Painted, table
-from kargo_release.docker.order import KeptLog
 from kargo_release.findings import Finding
 from kargo_release.findings_text import findings_lines
 from kargo_release.images.carrying_out import ImageRow
 from kargo_release.images.desired import ImageBuild, counted
 from kargo_release.images.destinations import ENGINE
+from kargo_release.images.kept_log import KeptLog
 from kargo_release.images.making import FindingsError
 from kargo_release.plan import Outcome, State
 
+# The engine colours what a step writes to stderr (ECMA-48, SGR).
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _COLOURS = {
     Outcome.PUBLISHED: "good",
     Outcome.REPLACED: "good",
@@ -36,7 +39,7 @@ class BuildProgress:
         self._console = console
         self._verbose = verbose
         self._lock = threading.RLock()
-        self._logs: dict[str, KeptLog] = defaultdict(lambda: KeptLog(lambda _: None))
+        self._logs: dict[str, KeptLog] = defaultdict(KeptLog)
         self.findings: list[Finding] = []
 
     def __enter__(self) -> Self:
@@ -73,8 +76,9 @@ class BuildProgress:
 
     def line(self, build: ImageBuild, line: str) -> None:
         """Keep a line of the builder; show it if all are wanted, or for a moment."""
+        line = _COLOUR.sub("", line)
         with self._lock:
-            self._logs[build.title](line)
+            self._logs[build.title].add(line)
         if self._verbose:
             self._console.say(Painted(f"{build.app} | ", "quiet"), line)
         elif self._console.is_in_terminal and line.strip():

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ def found(**changes: Any) -> list[str]:
     return [each.rule for each in findings(SERVE, **changes)]
 
 
-def findings(*held: ImageFile, base: tuple[str, ...] = (), **changes: Any) -> list[Finding]:
-    return inspect(build(), local_image(**changes), files(*held), base)
+def findings(
+    *held: ImageFile, base: Mapping[str, int] | None = None, **changes: Any
+) -> list[Finding]:
+    return inspect(build(), local_image(**changes), files(*held), base or {})
 
 
 def test_finds_nothing_in_a_good_image() -> None:
@@ -48,8 +51,16 @@ def test_finds_files_that_run_as_their_owner_unless_the_base_has_them(mode: int)
     su = file("bin/su", mode)
     added = file("usr/bin/passwd", mode)
 
-    [finding] = findings(SERVE, su, added, base=("bin/su",))
+    [finding] = findings(SERVE, su, added, base={"bin/su": mode & 0o6000})
     assert (finding.rule, "/usr/bin/passwd" in finding.message) == ("KR102", True)
+
+
+def test_finds_a_file_of_the_base_that_gets_another_bit() -> None:
+    chage = file("usr/bin/chage", 0o6755)
+
+    [finding] = findings(SERVE, chage, base={"usr/bin/chage": 0o2000})
+    assert (finding.rule, "/usr/bin/chage" in finding.message) == ("KR102", True)
+    assert findings(SERVE, file("usr/bin/chage"), base={"usr/bin/chage": 0o2000}) == []
 
 
 def test_counts_set_uid_files_after_ten() -> None:
@@ -65,10 +76,10 @@ def test_takes_a_folder_with_a_sticky_group() -> None:
 
 
 def test_finds_an_image_over_its_size() -> None:
-    [finding] = inspect(build(size_limit=999), local_image(), files(SERVE), ())
+    [finding] = inspect(build(size_limit=999), local_image(), files(SERVE), {})
 
     assert (finding.rule, finding.file) == ("KR103", "images/kano/image.yaml")
-    assert inspect(build(size_limit=1000), local_image(), files(SERVE), ()) == []
+    assert inspect(build(size_limit=1000), local_image(), files(SERVE), {}) == []
 
 
 @pytest.mark.parametrize(
@@ -120,7 +131,7 @@ def test_finds_labels_that_are_not_ours() -> None:
 
 def test_warns_of_an_image_without_a_source() -> None:
     lonely = build(source="")
-    [finding] = inspect(lonely, local_image(labels=lonely.labels), files(SERVE), ())
+    [finding] = inspect(lonely, local_image(labels=lonely.labels), files(SERVE), {})
 
     assert (finding.rule, finding.severity) == ("KR106", Severity.WARNING)
     assert "git remote add" in finding.remedy
