@@ -84,7 +84,8 @@ def explained(
         )
     if _FULL in words:
         return FailedError(
-            message, "Make room on the engine's disk, such as with docker system prune."
+            f"can't {what}: {_FULL}: {excerpt(said)}",
+            "Make room on the engine's disk, such as with docker system prune.",
         )
     return FailedError(message, remedy)
 

@@ -120,15 +120,14 @@ class LimitedRun:
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     """End a program that still runs, with all that it started."""
+    if process.poll() is None:
+        _signal(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+        _signal(process, signal.SIGKILL)
+        process.wait()
     if process.stdout is not None:
         process.stdout.close()
-    if process.poll() is not None:
-        return
-    _signal(process, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_GRACE)
-    _signal(process, signal.SIGKILL)
-    process.wait()
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:

@@ -128,7 +128,7 @@ class Authentication:
         """Return what to do about a login that is missing, or not accepted."""
         log_in = self._session.log_in
         if login is None:
-            return f"Log in: {log_in}"
+            return f"Log in: {log_in}{self._session.or_else}"
         if login.source.startswith((USERNAME, USER)):  # which would hide any other
             return f"Correct {login.source}; without them, what `{log_in}` writes is used."
         return f"Log in: {log_in}; this one comes from {login.source}"

@@ -17,6 +17,7 @@ from kargo_release.oci.authentication import Authentication
 from kargo_release.oci.call import Answer
 from kargo_release.oci.credentials import FindLogin, find_login
 from kargo_release.oci.hosts import api_host, is_loopback
+from kargo_release.oci.image_credentials import PASSWORD, USER, find_image_login
 from kargo_release.oci.manifest import digest_of, read_manifest
 from kargo_release.oci.names import (
     check_digest,
@@ -72,6 +73,8 @@ class Registry:
         self._session = Session(host, root, jobs=jobs, environ=environ, limits=limits)
         if login is not find_login:
             self._session.log_in = f"docker login {host}"
+        if login is find_image_login:
+            self._session.or_else = f"; or set {USER} and {PASSWORD}"
         self._authentication = Authentication(self._session, partial(login, host, path, environ))
 
     def reference(self, repository: str, tag: str) -> str:

@@ -47,6 +47,7 @@ class Session:
 
     Attributes:
         log_in: The command that logs in to this registry.
+        or_else: How else one does, to be put behind it; empty where that is all.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Session:
         self.host = host
         plain = " --plain-http" if url.startswith("http:") else ""
         self.log_in = f"helm registry login {host}{plain}"
+        self.or_else = ""
         self.origin = origin(url)
         self.limits = limits
         self._jobs = jobs
