@@ -86,7 +86,7 @@ class Engine:
                 environment=dict(environ), timeout=_ANSWER, max_pool_size=_CONNECTIONS
             )
         except (DockerException, OSError, ValueError) as error:
-            raise no_engine(str(error)) from None
+            raise no_engine(_where(environ), str(error)) from None
         if login:
             add_login(client.api, login, environ)
         return cls(client.api, environ, login)
@@ -210,12 +210,19 @@ def _check_context(environ: Mapping[str, str]) -> None:
     try:
         is_there = bool(environ.get("DOCKER_HOST")) or ContextAPI.get_context(name) is not None
     except (DockerException, OSError, ValueError) as error:
-        raise no_engine(f"its context can't be read: {error}") from None
+        raise no_engine(_where(environ), f"its context can't be read: {error}") from None
     if not is_there:
         called = f"context {name!r:.80}" if name else "such context as its config.json names"
         raise RefusedError(
             f"Docker has no {called}", "docker context ls lists them; or set DOCKER_HOST."
         )
+
+
+def _where(environ: Mapping[str, str]) -> str:
+    """Return where an engine is looked for, as a person would tell it."""
+    context = environ.get("DOCKER_CONTEXT")
+    usual = f"the context {context!r}" if context else "its usual address"
+    return environ.get("DOCKER_HOST") or usual
 
 
 def _digest(said: Mapping[str, Any]) -> str:

@@ -90,9 +90,14 @@ def explained(
     return FailedError(message, remedy)
 
 
-def no_engine(said: str) -> RefusedError:
-    """Return the error for an engine that can't be reached."""
+def no_engine(where: str, said: str) -> RefusedError:
+    """Return the error for an engine that can't be reached.
+
+    Args:
+        where: Its address.
+        said: Why, in the library's words.
+    """
     return RefusedError(
-        f"Docker's engine does not answer: {excerpt(said)}",
+        f"Docker's engine does not answer at {excerpt(where)}: {excerpt(said)}",
         "Start it (on Debian: apt-get install -y docker.io), or name another one in DOCKER_HOST.",
     )

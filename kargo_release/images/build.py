@@ -163,7 +163,8 @@ def _out_already(build: ImageBuild, state: State) -> RefusedError:
         )
     return RefusedError(
         f"{build.reference} is out with other inputs, and stands for one version",
-        "Give the image a new `version`, or put {append} into its `tag`, which may be replaced.",
+        "Its context, Dockerfile, arguments or a base differ. Give the image a new `version`, or put"
+        " {append} into its `tag`, which may be replaced.",
     )
 
 

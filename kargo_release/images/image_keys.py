@@ -16,8 +16,10 @@ FILE_NAME = "image.yaml"
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # moby/buildkit frontend/dockerfile/instructions/parse.go, parseBuildStageName.
 _STAGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-# What containerd takes as a part (platforms/platforms.go, Parse), but in lower case, as it is kept.
-_PLATFORM = re.compile(r"[a-z0-9][a-z0-9_.-]*(?:/[a-z0-9][a-z0-9_.-]*){1,2}")
+PLATFORM = re.compile(r"[a-z0-9][a-z0-9_.-]*(?:/[a-z0-9][a-z0-9_.-]*){1,2}")
+"""os/arch or os/arch/variant, of parts as containerd takes them (platforms/platforms.go, Parse), but
+in lower case, as they are kept."""
+
 KEYS = (
     *("version", "repository", "tag", "append", "arguments", "context"),
     *("target", "platforms", "size_limit", "smoke"),
@@ -122,7 +124,7 @@ def _target(values: Values) -> str | None:
 def _platforms(values: Values) -> tuple[str, ...]:
     platforms = values.texts("platforms")
     for at, platform in enumerate(platforms):
-        if not _PLATFORM.fullmatch(platform):
+        if not PLATFORM.fullmatch(platform):
             wanted = "os/arch or os/arch/variant, such as linux/amd64 or linux/arm/v7"
             values.refuse(f"platforms[{at}]", wanted, platform)
     return tuple(dict.fromkeys(platforms))

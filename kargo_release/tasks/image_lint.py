@@ -55,6 +55,8 @@ def _reply(findings: "Sequence[Finding]", count: int, errors: dict[str, KargoErr
     first = next(iter(errors.values()), None)
     console = Console(sys.stdout)
     checked = f"{count} image{'' if count == 1 else 's'}"
+    if errors:
+        checked = f"{len(errors)} could not be read, {checked}"
     lines = [console.painted(*line) for line in findings_lines(findings, checked)]
     document = {
         "findings": [each.document() for each in findings],

@@ -151,9 +151,17 @@ def _check_names(names: tuple[str, ...], *, is_all: bool) -> None:
 def _wanted(source: "Source", names: tuple[str, ...], platforms: tuple[str, ...]) -> "list[Wanted]":
     from dataclasses import replace
 
+    from kargo_release.images.image_keys import PLATFORM
     from kargo_release.images.selection import Wanted
 
     append = names[1] if len(names) > 1 else None
+    if append in source.images:
+        raise UsageError(
+            f"{append!r} is an image, too, and build-image takes one and its TAG",
+            "Build one after the other, or --all.",
+        )
+    if bad := [each for each in platforms if not PLATFORM.fullmatch(each)]:
+        raise UsageError(f"{bad[0]!r:.80} is no platform", "Write one such as linux/arm64.")
     images = source.images.named(names[:1] or source.images)
     chosen = [replace(each, platforms=platforms) if platforms else each for each in images]
     return [Wanted(image, image.tag(append)) for image in chosen]

@@ -258,6 +258,22 @@ def test_refuses_what_can_not_be_appended(workshop: Workshop, append: str) -> No
     assert ended.tells("cannot be a tag", "up to 128 letters")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("kano", "kano"), "'kano' is an image, too"),
+        (("kano", "--platform", "arm"), "'arm' is no platform"),
+    ],
+)
+def test_refuses_words_that_mean_something_else(
+    workshop: Workshop, words: tuple[str, ...], message: str
+) -> None:
+    ended = workshop.build(*words)
+
+    assert (ended.exit_code, ended.document["error"]["kind"]) == (2, "usage")
+    assert ended.tells(message, "")
+
+
 def test_wants_an_app_or_all(workshop: Workshop) -> None:
     assert workshop.build().tells("build-image needs APP [TAG]", "--all")
     assert workshop.build("kano", "--all").tells("no use for 'kano' beside --all", "--all")
