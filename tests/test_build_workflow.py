@@ -134,7 +134,7 @@ def test_plans_with_the_whole_history() -> None:
 def test_builds_of_one_tag_wait_for_each_other() -> None:
     concurrency = BUILD["concurrency"]
 
-    assert concurrency["group"] == "image-${{ matrix.image.app }}-${{ matrix.image.tag }}"
+    assert concurrency["group"] == "image ${{ matrix.image.app }}:${{ matrix.image.tag }}"
     assert concurrency["cancel-in-progress"] == "false"
     assert BUILD["strategy"]["fail-fast"] == "false"
 

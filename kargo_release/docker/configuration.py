@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from kargo_release.docker.login import DOCKER_HUB, Login
+from kargo_release.docker.login import Login
+from kargo_release.docker.names import DOCKER_HUB
 
 if TYPE_CHECKING:
     from docker.api import APIClient

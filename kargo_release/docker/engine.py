@@ -13,7 +13,8 @@ from kargo_release.docker import containers
 from kargo_release.docker.configuration import add_login
 from kargo_release.docker.faults import explained, no_engine, told
 from kargo_release.docker.image import Ended, ImageFile, LocalImage
-from kargo_release.docker.login import Login, registry_host
+from kargo_release.docker.login import Login
+from kargo_release.docker.names import registry_host
 from kargo_release.errors import FailedError, RefusedError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kargo_release.docker.names import full_name
 from kargo_release.errors import FailedError, InvalidError, KargoError
 from kargo_release.images.dockerfile import parse_reference
 from kargo_release.images.image import Image
-from kargo_release.images.image_names import full_name
 from kargo_release.images.inputs import INPUTS_DIGEST
 from kargo_release.oci.artifact import Store
 from kargo_release.oci.image import read_remote_image

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from kargo_release import plan
 from kargo_release.docker.builders import builder_for
 from kargo_release.docker.engine import Engine
-from kargo_release.docker.login import Login, login_for
 from kargo_release.errors import KargoError, RefusedError, UsageError
 from kargo_release.findings import Finding, has_errors
 from kargo_release.images.audience import Audience
@@ -100,7 +99,7 @@ def build_images(
 
 def _begin(project: Project, options: Options, audience: Audience) -> CarryingOut:
     store = project.registry() if options.push else None
-    engine = Engine.connect(project.environ, _login(project))
+    engine = Engine.connect(project.environ, project.login())
     halting = Halting(audience)
     builder = builder_for(engine)
     maker = Maker(engine, builder, halting, options.manner)
@@ -109,12 +108,6 @@ def _begin(project: Project, options: Options, audience: Audience) -> CarryingOu
         RegistryDestination(store, maker, jobs) if store else EngineDestination(maker, jobs)
     )
     return CarryingOut(destination, maker, halting, audience, jobs)
-
-
-def _login(project: Project) -> Login | None:
-    """Return the environment's login for the registry of images, where bases may lie, too."""
-    host = project.prefix.partition("/")[0]
-    return login_for(host, project.environ) if host else None
 
 
 def _builds(
@@ -163,8 +156,8 @@ def _out_already(build: ImageBuild, state: State) -> RefusedError:
         )
     return RefusedError(
         f"{build.reference} is out with other inputs, and stands for one version",
-        "Its context, Dockerfile, arguments or a base differ. Give the image a new `version`, or put"
-        " {append} into its `tag`, which may be replaced.",
+        "Its context, Dockerfile, arguments or a base differ. Give the image a new `version`, or"
+        " put {append} into its `tag`, which may be replaced.",
     )
 
 

@@ -17,8 +17,8 @@ _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # moby/buildkit frontend/dockerfile/instructions/parse.go, parseBuildStageName.
 _STAGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 PLATFORM = re.compile(r"[a-z0-9][a-z0-9_.-]*(?:/[a-z0-9][a-z0-9_.-]*){1,2}")
-"""os/arch or os/arch/variant, of parts as containerd takes them (platforms/platforms.go, Parse), but
-in lower case, as they are kept."""
+"""``os/arch`` or ``os/arch/variant``, of such parts as containerd takes (platforms/platforms.go,
+Parse), but in lower case, as they are kept."""
 
 KEYS = (
     *("version", "repository", "tag", "append", "arguments", "context"),

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from kargo_release.docker.login import DOCKER_HUB, registry_host
+from kargo_release.docker.names import full_name
 from kargo_release.images.image import Image
-from kargo_release.oci.hosts import is_docker_hub
 
 
 def apps_by_name(images: Iterable[Image], prefix: str) -> Mapping[str, str]:
@@ -17,16 +16,3 @@ def apps_by_name(images: Iterable[Image], prefix: str) -> Mapping[str, str]:
     return {
         full_name(begin + image.repository): image.app for image in images for begin in ("", prefix)
     }
-
-
-def full_name(name: str) -> str:
-    """Return an image's name, without tag and digest, as Docker completes it.
-
-    Source: distribution/reference ``normalize.go``.
-    """
-    host = registry_host(name)
-    if host != DOCKER_HUB:
-        return name
-    first, _, rest = name.partition("/")
-    path = rest if is_docker_hub(first) else name
-    return f"{host}/{path}" if "/" in path else f"{host}/library/{path}"

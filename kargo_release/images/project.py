@@ -13,6 +13,7 @@ from kargo_release.git.repository import Repository
 from kargo_release.settings import Settings
 
 if TYPE_CHECKING:
+    from kargo_release.docker.login import Login
     from kargo_release.oci.registry import Registry
 
 _ADDRESS = "oci://"
@@ -61,6 +62,21 @@ class Project:
                 "Set image_registry: docker.io/TEAM in kargo-release.yaml.",
             )
         return self.registry_at(self.prefix)
+
+    def login(self) -> "Login | None":
+        """Return the environment's login for the registry of images; bases may lie there, too.
+
+        Raises:
+            UsageError: Only one of its two variables is set.
+        """
+        from kargo_release.docker.login import Login
+        from kargo_release.docker.names import registry_host
+        from kargo_release.oci.image_credentials import login_of_environment
+
+        found = login_of_environment(self.environ) if self.prefix else None
+        if found is None:
+            return None
+        return Login(registry_host(self.prefix), found.username, found.password)
 
     def registry_at(self, place: str) -> "Registry":
         """Return a registry of images by host and path; the own login is for the own host alone."""

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from kargo_release.docker.configuration import with_login
-from kargo_release.docker.login import Login, login_for, registry_host
-from kargo_release.errors import UsageError
-
-BOTH = {"DOCKER_USER": "ada", "DOCKER_PASSWORD": "s3cret"}
+from kargo_release.docker.login import Login
+from kargo_release.docker.names import registry_host
 
 
 @pytest.mark.parametrize(
@@ -28,20 +26,8 @@ def test_tells_the_host_of_a_reference(reference: str, host: str) -> None:
     assert registry_host(reference) == host
 
 
-def test_takes_a_login_from_the_environment() -> None:
-    assert login_for("harbor.example.com", BOTH) == Login("harbor.example.com", "ada", "s3cret")
-    assert login_for("harbor.example.com", {}) is None
-
-
 def test_shows_no_password() -> None:
-    assert "s3cret" not in repr(login_for("harbor.example.com", BOTH))
-
-
-@pytest.mark.parametrize("given", BOTH)
-def test_refuses_half_a_login(given: str) -> None:
-    with pytest.raises(UsageError, match="only one of them is set") as caught:
-        login_for("harbor.example.com", {given: BOTH[given]})
-    assert "docker login" in caught.value.remedy
+    assert "s3cret" not in repr(Login("harbor.example.com", "ada", "s3cret"))
 
 
 def test_adds_a_login_to_the_configuration_for_one_host_alone(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import pytest
 from linted import image
 
-from kargo_release.images.image_names import apps_by_name, full_name
+from kargo_release.docker.names import full_name
+from kargo_release.images.image_names import apps_by_name
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_an_image_that_cannot_be_read_does_not_hide_the_others(images: Sandbox) 
     assert ended.document["error"]["kind"] == "invalid"
     assert "images/good/image.yaml" in ended.err
     assert "KR070" in {each["rule"] for each in ended.document["findings"]}
-    assert "1 could not be read, 1 image checked: " in images.run("lint-image").out
+    assert "1 could not be read, 2 images checked: " in images.run("lint-image").out
 
 
 def test_offers_the_nearest_name(images: Sandbox) -> None:

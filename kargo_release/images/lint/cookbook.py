@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kargo_release.docker.names import full_name
 from kargo_release.errors import InvalidError
 from kargo_release.images.dockerfile import Reference
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.image import Image
-from kargo_release.images.image_names import apps_by_name, full_name
+from kargo_release.images.image_names import apps_by_name
 from kargo_release.images.lint.recipe import OWN_BASES_LIMIT, Recipe, steps_of
 
 
