@@ -67,6 +67,29 @@ def test_takes_a_private_base_by_the_login_of_the_environment(
 
 
 @pytest.mark.long
+def test_finds_the_engine_of_a_context(
+    tmp_path: Path, docker_engine: DockerEngine, docker_host: DockerRegistry
+) -> None:
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    create = ["docker", "--config", str(folder), "context", "create", "far"]
+    subprocess.run(
+        [*create, "--docker", f"host={docker_engine.host}"], check=True, capture_output=True
+    )
+    workshop = workshop_of(tmp_path / "clone", docker_engine, docker_host.host, folder)
+    del workshop.sandbox.environ["DOCKER_HOST"]
+    built = workshop.build("kano", environ={"DOCKER_CONTEXT": "far"})
+    gone = workshop.build("kano", environ={"DOCKER_CONTEXT": "gone"})
+    (folder / "config.json").write_text('{"currentContext": "far"}')
+    current = workshop.build("kano")
+
+    assert (states(built), states(current)) == ({"kano": "built"}, {"kano": "unchanged"})
+    assert gone.exit_code == 3
+    assert gone.tells("Docker has no context 'gone'", "docker context ls")
+
+
+@pytest.mark.long
 def test_tells_a_smoke_command_that_can_not_be_started(
     tmp_path: Path, docker_engine: DockerEngine, docker_host: DockerRegistry, configuration: Path
 ) -> None:
