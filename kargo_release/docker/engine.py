@@ -3,8 +3,8 @@
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 from kargo_release.docker import containers
 from kargo_release.docker.configuration import add_login
 from kargo_release.docker.faults import explained, no_engine, told
-from kargo_release.docker.image import Ended, ImageFile, LocalImage
+from kargo_release.docker.files import Files, opened
+from kargo_release.docker.image import Ended, LocalImage
 from kargo_release.docker.login import Login
 from kargo_release.docker.names import registry_host
+from kargo_release.docker.order import Pulse
 from kargo_release.errors import FailedError, RefusedError
 
 if TYPE_CHECKING:
@@ -166,7 +168,7 @@ class Engine:
             return None
         return {"username": self.login.user, "password": self.login.password}
 
-    def run(self, image: str, command: Sequence[str], *, timeout: float) -> Ended:
+    def run(self, image: str, command: Sequence[str], timeout: float, pulse: Pulse) -> Ended:
         """Run a command as the image's user in a new container, which reaches nobody.
 
         The container is removed in any case.
@@ -175,31 +177,23 @@ class Engine:
             image: Name or Id.
             command: The program and its arguments, in place of the entry point.
             timeout: Seconds after which it is killed.
+            pulse: Is called while it runs; what it raises ends it.
 
         Raises:
             FailedError: It could not be started.
         """
         with told(f"run a command in {image}"):
-            return containers.run_once(self.api, image, command, timeout)
+            return containers.run_once(self.api, image, command, timeout, pulse)
 
-    def files(self, image: str) -> list[ImageFile]:
-        """Return all files of an image.
+    @contextmanager
+    def opened(self, image: str) -> Iterator[Files]:
+        """Give the files of an image; what goes wrong while they are read is told.
 
         Raises:
             FailedError: They can't be had.
-            InvalidError: They are more than a million.
         """
-        with told(f"read the files of {image}"):
-            return containers.files(self.api, image)
-
-    def read(self, image: str, path: str, limit: int = 1 << 20) -> bytes | None:
-        """Return the content of a file of an image, at most ``limit`` bytes; None when it has none.
-
-        Raises:
-            FailedError: It can't be had.
-        """
-        with told(f"read {path} of {image}"):
-            return containers.read(self.api, image, path, limit)
+        with told(f"read the files of {image}"), opened(self.api, image) as files:
+            yield files
 
 
 def _check_context(environ: Mapping[str, str]) -> None:

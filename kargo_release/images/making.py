@@ -1,13 +1,14 @@
 """Makes one image: build, check what was built, try it, and only then give it its name."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kargo_release.docker.engine import Engine
 from kargo_release.docker.image import Ended, LocalImage
 from kargo_release.docker.order import Builder, BuildOrder, Built, RemoteContext, TarContext
-from kargo_release.errors import FailedError, RefusedError, excerpt
+from kargo_release.errors import FailedError, InterruptError, RefusedError, excerpt
 from kargo_release.findings import Finding, has_errors
 from kargo_release.git.scratch import temporary_folder
 from kargo_release.images.context import Context
@@ -60,7 +61,7 @@ class Maker:
     builder: Builder
     listener: Halting
     manner: Manner
-    _set_ids: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    _set_ids: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def check(self, build: ImageBuild, *, push: bool) -> None:
         """Refuse what the builder can't do.
@@ -165,27 +166,36 @@ class Maker:
         return f"{repository}:{_CACHE_TAG}" if self.manner.cache else None
 
     def _check_built(self, build: ImageBuild, image: LocalImage) -> None:
-        texts = {path: self.engine.read(image.id, f"/{path}") or b"" for path in (PASSWD, GROUP)}
-        decoded = {path: text.decode(errors="replace") for path, text in texts.items()}
-        files = replace(self._files(image.id), texts=decoded)
-        findings = inspect(build, image, files, self._set_ids_of_base(build))
-        findings += list(self._smoke(build, image))
+        with ThreadPoolExecutor(1) as pool:
+            smoke = pool.submit(lambda: list(self._smoke(build, image)))
+            try:
+                findings = [*self._inspected(build, image), *smoke.result()]
+            except (KeyboardInterrupt, InterruptError):
+                self.listener.halt()
+                raise
         self.listener.found(findings)
         if has_errors(findings):
             raise broken(build, findings)
 
-    def _files(self, image: str) -> ImageFiles:
-        return ImageFiles({each.path: each for each in self.engine.files(image)})
+    def _inspected(self, build: ImageBuild, image: LocalImage) -> list[Finding]:
+        with self.engine.opened(image.id) as held:
+            texts = {path: held.read(f"/{path}") or b"" for path in (PASSWD, GROUP)}
+            every = {each.path: each for each in held.every()}
+        decoded = {path: text.decode(errors="replace") for path, text in texts.items()}
+        files = ImageFiles(every, decoded)
+        return inspect(build, image, files, self._in_base(build, files.set_ids))
 
-    def _set_ids_of_base(self, build: ImageBuild) -> Mapping[str, int]:
-        """Return the set-uid and set-gid bits in the image that the build begins with."""
+    def _in_base(self, build: ImageBuild, paths: Iterable[str]) -> Mapping[str, int]:
+        """Return the set-uid and set-gid bits of files in the image that the build begins with."""
         base, content = build.root, build.inputs.bases.get(build.root, "")
-        if not base:
-            return {}
-        if content not in self._set_ids:
+        known = self._set_ids.setdefault(content, {})
+        unknown = [path for path in paths if path not in known]
+        if base and unknown:
             held = self.engine.image(base) or self._image(self._only(build))
-            self._set_ids[content] = self._files(held.id).set_ids
-        return self._set_ids[content]
+            with self.engine.opened(held.id) as files:
+                found = {path: files.file(f"/{path}") for path in unknown}
+            known.update((path, each.set_ids if each else 0) for path, each in found.items())
+        return known if base else {}
 
     def _only(self, build: ImageBuild) -> str:
         """Return the Id of the base, which BuildKit keeps to itself, brought into the engine."""
@@ -200,14 +210,15 @@ class Maker:
             return
         self.listener.step(build, "running the smoke command")
         try:
-            ended = self.engine.run(image.id, build.image.smoke, timeout=_SMOKE_SECONDS)
+            command = build.image.smoke
+            ended = self.engine.run(image.id, command, _SMOKE_SECONDS, self.listener.pulse)
             fault = _fault(ended)
         except FailedError as error:
             self._image(image.id)  # raises where it is the engine that failed
             fault = _why_not_started(error.message, build.image.smoke[0])
         if fault:
-            command = excerpt(" ".join(build.image.smoke))
-            yield finding(build, SMOKE_FAILED, f"{command} {fault}")
+            shown = excerpt(" ".join(build.image.smoke))
+            yield finding(build, SMOKE_FAILED, f"{shown} {fault}")
 
     def _image(self, identifier: str) -> LocalImage:
         image = self.engine.image(identifier)

@@ -16,6 +16,10 @@ from kargo_release.errors import FailedError, RefusedError
 FOREVER = ["sleep", "1000"]
 
 
+def quiet() -> None:
+    """Let a command go on."""
+
+
 @pytest.fixture(params=["docker_engine", "newer_engine"])
 def running(request: pytest.FixtureRequest) -> DockerEngine:
     found: DockerEngine = request.getfixturevalue(request.param)
@@ -53,14 +57,21 @@ def test_tells_what_an_image_is(engine: Engine) -> None:
 def test_reads_an_image_s_files_and_leaves_no_container(
     engine: Engine, running: DockerEngine
 ) -> None:
-    files = {each.path: each for each in engine.files(DEBIAN)}
+    with engine.opened(DEBIAN) as opened:
+        files = {each.path: each for each in opened.every()}
+        passwd = opened.read("/etc/passwd")
+        begin = opened.read("/etc/passwd", limit=4)
+        absent = opened.read("/etc/none"), opened.file("/etc/none")
+        su = opened.file("/usr/bin/su")
 
     assert files["usr/bin/su"].set_ids == 0o4000
     assert not files["usr/bin/env"].set_ids
     assert files["bin"].link == "usr/bin"
-    assert b"root:x:0:0" in (engine.read(DEBIAN, "/etc/passwd") or b"")
-    assert engine.read(DEBIAN, "/etc/passwd", limit=4) == b"root"
-    assert engine.read(DEBIAN, "/etc/none") is None
+    assert b"root:x:0:0" in (passwd or b"")
+    assert begin == b"root"
+    assert absent == (None, None)
+    assert su
+    assert su.set_ids == files["usr/bin/su"].set_ids
     assert running.run("ps", "--all", "--quiet") == ""
 
 
@@ -68,7 +79,7 @@ def test_runs_a_command_without_rights_and_without_network(
     engine: Engine, running: DockerEngine
 ) -> None:
     script = "grep CapEff /proc/self/status; ls /sys/class/net; echo bad >&2; exit 3"
-    ended = engine.run(DEBIAN, ["sh", "-c", script], timeout=60)
+    ended = engine.run(DEBIAN, ["sh", "-c", script], 60, quiet)
 
     assert ended.exit_code == 3
     assert "CapEff:\t0000000000000000" in ended.output
@@ -77,14 +88,23 @@ def test_runs_a_command_without_rights_and_without_network(
 
 
 def test_ends_a_command_that_does_not(engine: Engine, running: DockerEngine) -> None:
-    ended = engine.run(DEBIAN, FOREVER, timeout=0.5)
+    ended = engine.run(DEBIAN, FOREVER, 0.5, quiet)
 
     assert ended.exit_code is None
     assert running.run("ps", "--all", "--quiet") == ""
 
 
+def test_ends_a_command_that_somebody_stops(engine: Engine, running: DockerEngine) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(DEBIAN, FOREVER, 60, stop)
+    assert running.run("ps", "--all", "--quiet") == ""
+
+
 def test_keeps_the_end_of_a_long_output(engine: Engine) -> None:
-    ended = engine.run(DEBIAN, ["sh", "-c", "seq 1 300000; echo last"], timeout=60)
+    ended = engine.run(DEBIAN, ["sh", "-c", "seq 1 300000; echo last"], 60, quiet)
 
     assert ended.output.endswith("last\n")
     assert len(ended.output) <= 64 << 10
@@ -92,7 +112,7 @@ def test_keeps_the_end_of_a_long_output(engine: Engine) -> None:
 
 def test_tells_a_program_that_is_not_there(engine: Engine, running: DockerEngine) -> None:
     with pytest.raises(FailedError, match="nothing-of-the-kind"):
-        engine.run(DEBIAN, ["nothing-of-the-kind"], timeout=60)
+        engine.run(DEBIAN, ["nothing-of-the-kind"], 60, quiet)
     assert running.run("ps", "--all", "--quiet") == ""
 
 

@@ -6,8 +6,8 @@ import tarfile
 
 import pytest
 
-from kargo_release.docker import containers
-from kargo_release.docker.containers import read_files
+from kargo_release.docker import files
+from kargo_release.docker.files import read_files
 from kargo_release.errors import InvalidError
 
 
@@ -50,7 +50,7 @@ def test_tells_what_is_no_archive() -> None:
 
 
 def test_takes_no_image_of_endless_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "_MOST_FILES", 2)
+    monkeypatch.setattr(files, "_MOST_FILES", 2)
 
     with pytest.raises(InvalidError, match="over 2 files"):
         read_files([WHOLE])
