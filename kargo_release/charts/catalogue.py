@@ -27,6 +27,13 @@ class Packed:
     charts: Mapping[str, ResolvedChart]
     errors: Mapping[str, KargoError]
 
+    def and_those(self, others: "Packed") -> "Packed":
+        """Return these and others, whose archives are in the place of errors here."""
+        errors = {name: e for name, e in self.errors.items() if name not in others.archives}
+        return Packed(
+            {**self.archives, **others.archives}, {**self.charts, **others.charts}, errors
+        )
+
     def raise_first(self) -> None:
         """Raise the first error, if there is any."""
         for error in self.errors.values():

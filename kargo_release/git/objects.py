@@ -29,6 +29,21 @@ def missing(repository: Repository, oids: Iterable[str]) -> set[str]:
     }
 
 
+def resolve(repository: Repository, names: Iterable[str]) -> dict[str, str]:
+    """Return the objects' own names by those that they were asked for.
+
+    What is not there is left out.
+
+    Args:
+        repository: The clone.
+        names: As for `read`.
+    """
+    wanted = [name for name in dict.fromkeys(names) if "\n" not in name]
+    lines = _batch(repository, "--batch-check=%(objectname)", wanted).decode().splitlines()
+    pairs = zip(wanted, lines, strict=True)
+    return {name: line for name, line in pairs if " " not in line}
+
+
 def read(repository: Repository, names: Iterable[str]) -> dict[str, Object]:
     """Return the objects by the names that they were asked for; what is not there is left out.
 

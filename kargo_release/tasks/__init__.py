@@ -2,9 +2,17 @@
 
 from invoke.collection import Collection
 
-from kargo_release.tasks import backup, charts, doctor, image_lint, image_listing, images
+from kargo_release.tasks import (
+    backup,
+    chart_changes,
+    charts,
+    doctor,
+    image_lint,
+    image_listing,
+    images,
+)
 
 namespace = Collection()
-for _module in (charts, backup, doctor, images, image_lint, image_listing):
+for _module in (charts, chart_changes, backup, doctor, images, image_lint, image_listing):
     for _task in Collection.from_module(_module).tasks.values():
         namespace.add_task(_task)

@@ -1,0 +1,1 @@
+"""What changed since charts were last released, and what follows from it."""

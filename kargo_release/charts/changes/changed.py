@@ -1,0 +1,198 @@
+"""Which charts changed since they were last released, or since a commit.
+
+First Git's trees are compared, which tells most charts to be as they were. The rest is packed as
+it was and as it is: what counts is what a release would hold.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kargo_release.charts.archive import ChartArchive
+from kargo_release.charts.catalogue import Packed, pack_charts
+from kargo_release.charts.changes.change import ChartChange, Kind, differing
+from kargo_release.charts.changes.releases import LastRelease, Releases
+from kargo_release.charts.changes.renames import renames
+from kargo_release.charts.changes.rendering import compared_renders
+from kargo_release.charts.changes.trees import ChartTrees
+from kargo_release.charts.project import Project
+from kargo_release.charts.sources import CHART_FILE
+from kargo_release.errors import InvalidError
+from kargo_release.git import objects
+from kargo_release.git.repository import Commit, short
+
+_NO_COMMIT = frozenset("0")  # all zeros: what a push of a new branch has for the old head
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Every chart, by name; and the commit that was looked at."""
+
+    commit: Commit
+    charts: tuple[ChartChange, ...]
+
+
+def changed_charts(project: Project, since: str | None, waits: Callable[[str], None]) -> Changes:
+    """Return what became of every chart that HEAD has, and of those that are gone.
+
+    Args:
+        project: Where charts are.
+        since: Compare with this commit; None for each chart's last release.
+        waits: Told what is being done.
+
+    Raises:
+        InvalidError: There is no such commit, or the clone's history is cut off before it.
+    """
+    repository, folder = project.repository, project.settings.charts
+    head = repository.commit()
+    base = _base(project, since) if since is not None else None
+    trees = ChartTrees(repository, head.sha, folder)
+    releases = Releases(repository, project.settings.git.tag, trees.names)
+    if base is None and repository.is_shallow and not releases.names:
+        raise _cut_off("has no tag of a release")
+    looking = _Comparison(project, head, trees, releases)
+    return Changes(head, tuple(looking.of_all(base, waits)))
+
+
+def _base(project: Project, since: str) -> Commit:
+    repository = project.repository
+    if set(since) == _NO_COMMIT:
+        raise InvalidError(
+            "a commit of zeros is what GitHub gives for a new branch: there is nothing before it",
+            "Leave out --since: each chart is then compared with its last release.",
+        )
+    try:
+        return repository.commit(since)
+    except InvalidError as error:
+        if repository.is_shallow:
+            raise _cut_off(f"has no commit {since!r:.100}") from None
+        raise InvalidError(
+            error.message,
+            f"{error.remedy} After a forced push the old head is gone: leave out --since.",
+        ) from None
+
+
+def _cut_off(what: str) -> InvalidError:
+    return InvalidError(
+        f"the history of this clone is cut off, and {what}",
+        "`git fetch --unshallow --tags` brings it; of actions/checkout, `fetch-depth: 0`.",
+    )
+
+
+class _Comparison:
+    """What the charts of HEAD are beside what they were."""
+
+    def __init__(
+        self, project: Project, head: Commit, trees: ChartTrees, releases: Releases
+    ) -> None:
+        self._project = project
+        self._head = head
+        self._trees = trees
+        self._releases = releases
+        self._last: dict[str, LastRelease | None] = {}
+
+    def of_all(self, base: Commit | None, waits: Callable[[str], None]) -> list[ChartChange]:
+        names = self._trees.names
+        self._last = {name: self._last_of(name) for name in names}
+        before = {name: base.sha if base else _commit(self._last[name]) for name in names}
+        known = {name: commit for name, commit in before.items() if commit}
+        self._check_there(known.values())
+        touched = self._trees.touched(known)
+        found = {name: self._row(name, before[name], Kind.UNCHANGED) for name in names}
+        found.update((name, self._row(name, "", Kind.NEW)) for name in names if not before[name])
+        if touched:
+            waits(f"comparing {len(touched)} charts with what they were")
+            found.update(self._compared(sorted(touched), known))
+        gone = self._gone(base, found)
+        named = renames(self._project.repository, self._folder, self._head.sha, found, gone)
+        kept = [each for each in gone if each.name not in named.values()]
+        return [*(_renamed(each, named.get(each.name)) for each in found.values()), *kept]
+
+    def _last_of(self, name: str) -> LastRelease | None:
+        return self._releases.last(name, self._trees.version(name))
+
+    def _row(self, name: str, base: str, kind: Kind) -> ChartChange:
+        return ChartChange(name, kind, self._trees.version(name), self._last[name], base)
+
+    def _check_there(self, commits: Iterable[str]) -> None:
+        """Raise InvalidError where the clone lacks a commit that charts are compared with."""
+        lacking = objects.missing(self._project.repository, commits)
+        if lacking:
+            commit = short(min(lacking))
+            raise _cut_off(f"lacks commit {commit}, which a chart was released from")
+
+    def _compared(self, names: Sequence[str], before: Mapping[str, str]) -> dict[str, ChartChange]:
+        """Return the charts by what packing them as they were and as they are tells."""
+        now = self._packed(self._head.sha, names)
+        found: dict[str, ChartChange] = {}
+        follows: dict[str, tuple[ChartArchive, ChartArchive]] = {}
+        for commit in dict.fromkeys(before[name] for name in names):
+            here = [name for name in names if before[name] == commit]
+            then = self._packed(commit, here)
+            for name in here:
+                found[name] = self._beside(name, commit, then, now)
+                if found[name].kind is Kind.FOLLOWS and not _is_library(now, name):
+                    follows[name] = then.archives[name], now.archives[name]
+        for name, render in compared_renders(self._project, follows).items():
+            found[name] = replace(found[name], render=render)
+        return found
+
+    def _packed(self, commit: str, names: Sequence[str]) -> Packed:
+        """Return charts of a commit, each as a release of it would pack it."""
+        tree = self._project.repository.tree(Commit(commit, 0))
+        packed = pack_charts(self._project, tree, names)
+        moved = {name: self._elsewhere(commit, name) for name in packed.errors}
+        for folder in dict.fromkeys(filter(None, moved.values())):
+            settings = replace(self._project.settings, charts=folder)
+            here = [name for name, place in moved.items() if place == folder]
+            there = pack_charts(replace(self._project, settings=settings), tree, here)
+            packed = packed.and_those(there)
+        return packed
+
+    def _elsewhere(self, commit: str, name: str) -> str:
+        """Return the folder in which a commit has a chart that has since moved; or empty."""
+        listing = self._project.repository.run(["ls-tree", "-r", "-z", "--name-only", commit])
+        end = f"/{name}/{CHART_FILE}"
+        paths = [path.decode(errors="surrogateescape") for path in listing.split(b"\0")]
+        found = [path.removesuffix(end) for path in paths if path.endswith(end)]
+        return found[0] if len(found) == 1 and found[0] != self._folder else ""
+
+    def _beside(self, name: str, commit: str, then: Packed, now: Packed) -> ChartChange:
+        row = self._row(name, commit, Kind.CHANGED)
+        if name in now.errors:
+            return replace(row, kind=Kind.FAILED, error=now.errors[name])
+        if name in then.errors:  # it was not there, or could not be released
+            return replace(row, kind=Kind.NEW if not row.last else Kind.CHANGED)
+        files = differing(then.archives[name].files, now.archives[name].files)
+        if not files:
+            return replace(row, kind=Kind.UNCHANGED)
+        kind = Kind.CHANGED if any(not each.chart for each in files) else Kind.FOLLOWS
+        return replace(row, kind=kind, files=files)
+
+    def _gone(self, base: Commit | None, found: Mapping[str, ChartChange]) -> list[ChartChange]:
+        """Return the charts that were there, and are not."""
+        if base is None:
+            names = self._releases.names - found.keys()
+        else:
+            names = {*ChartTrees(self._project.repository, base.sha, self._folder).names}
+            names -= found.keys()
+        rows = ((name, self._releases.last(name)) for name in sorted(names))
+        return [
+            ChartChange(name, Kind.DELETED, "", last, base.sha if base else _commit(last))
+            for name, last in rows
+        ]
+
+    @property
+    def _folder(self) -> str:
+        return self._project.settings.charts
+
+
+def _commit(release: LastRelease | None) -> str:
+    return release.commit if release else ""
+
+
+def _is_library(packed: Packed, name: str) -> bool:
+    return packed.charts[name].source.metadata.is_library
+
+
+def _renamed(chart: ChartChange, origin: str | None) -> ChartChange:
+    return replace(chart, kind=Kind.RENAMED, origin=origin) if origin else chart

@@ -1,0 +1,292 @@
+"""changed-charts: what a release would hold, beside what the last one held."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox import Ended, Sandbox
+
+NAMES = '{{- define "kargo.name" }}%s{{ .Release.Name }}{{ end -}}\n'
+MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\n"
+NEEDS = "dependencies:\n- name: %s\n  version: ^1.0.0\n  repository: %s\n"
+
+
+def write(
+    sandbox: Sandbox, name: str, needs: str = "", at: str = "file://../{}", shown: str = ""
+) -> None:
+    """Write a chart; one that needs another may show what that one names."""
+    more = NEEDS % (needs, at.format(needs)) if needs else ""
+    about = f"apiVersion: v2\nname: {name}\nversion: 1.0.0\ntype: application\n{more}"
+    sandbox.write(f"charts/{name}/Chart.yaml", about)
+    sandbox.write(f"charts/{name}/values.yaml", f"greeting: hello from {name}\n")
+    sandbox.write(f"charts/{name}/templates/map.yaml", MAP % (shown or name))
+
+
+def write_library(sandbox: Sandbox, name: str = "kargo", says: str = "", needs: str = "") -> None:
+    more = NEEDS % (needs, f"file://../{needs}") if needs else ""
+    about = f"apiVersion: v2\nname: {name}\nversion: 1.0.0\ntype: library\n{more}"
+    sandbox.write(f"charts/{name}/Chart.yaml", about)
+    sandbox.write(f"charts/{name}/templates/_names.tpl", NAMES % says)
+
+
+@pytest.fixture
+def charts(tmp_path: Path) -> Sandbox:
+    """Return a repository with a library, two charts on it and one alone, all of them released."""
+    sandbox = Sandbox.make(tmp_path / "clone")
+    write_library(sandbox)
+    write(sandbox, "kano", "kargo", shown='{{ include "kargo.name" . }}')
+    write(sandbox, "web", "kargo")
+    write(sandbox, "alone")
+    sandbox.commit("Add charts")
+    release(sandbox, "kargo", "kano", "web", "alone")
+    return sandbox
+
+
+def release(sandbox: Sandbox, *names: str, version: str = "1.0.0") -> None:
+    for name in names:
+        sandbox.git("tag", f"{name}-{version}")
+
+
+def changed(sandbox: Sandbox, *words: str) -> dict[str, Any]:
+    """Return the charts that are not as they were, by name."""
+    ended = sandbox.run("changed-charts", *words, "--json")
+    assert ended.exit_code == 0, ended.err
+    found = {each["name"]: each for each in ended.document["charts"]}
+    return {name: each for name, each in found.items() if each["state"] != "unchanged"}
+
+
+def states(sandbox: Sandbox, *words: str) -> dict[str, str]:
+    return {name: each["state"] for name, each in changed(sandbox, *words).items()}
+
+
+def refused(sandbox: Sandbox, *words: str) -> Ended:
+    ended = sandbox.run("changed-charts", *words, "--json")
+    assert ended.exit_code == 2, ended.out
+    return ended
+
+
+def test_tells_that_nothing_changed(charts: Sandbox) -> None:
+    charts.write("README.md", "new\n")
+    charts.commit()
+
+    ended = charts.run("changed-charts")
+    assert (ended.exit_code, ended.out) == (0, "4 charts unchanged\n")
+
+
+def test_tells_what_a_change_in_a_library_is_to_those_that_pack_it(charts: Sandbox) -> None:
+    write_library(charts, says="x-")
+    charts.commit()
+
+    assert charts.run("changed-charts").out == (
+        "CHART  VERSION  STATE    WHY\n"
+        "kano   1.0.0    follows  kargo changed: templates/_names.tpl; different render\n"
+        "kargo  1.0.0    changed  templates/_names.tpl\n"
+        "web    1.0.0    follows  kargo changed: templates/_names.tpl; same render\n"
+        "1 chart unchanged\n"
+    )
+    found = changed(charts)
+    assert {name: each["due"] for name, each in found.items()} == {
+        "kano": True, "kargo": True, "web": False
+    }  # fmt: skip
+    assert found["web"]["files"] == [
+        {"chart": "kargo", "path": "templates/_names.tpl", "how": "modified"}
+    ]
+    assert found["kargo"]["render"] is None
+
+
+def test_follows_libraries_on_libraries(charts: Sandbox) -> None:
+    write_library(charts, "base")
+    write_library(charts, "middle", needs="base")
+    write(charts, "top", "middle")
+    charts.commit()
+    release(charts, "base", "middle", "top")
+    charts.write("charts/base/templates/_names.tpl", "new\n")
+    charts.commit()
+
+    assert states(charts) == {"base": "changed", "middle": "follows", "top": "follows"}
+
+
+def test_is_as_at_its_own_last_release_whatever_the_library_was_meanwhile(charts: Sandbox) -> None:
+    write_library(charts, says="x-")
+    charts.commit()
+    release(charts, "kano", version="1.0.1")
+    charts.write("charts/kano/Chart.yaml", _text(charts, "kano").replace("1.0.0\nt", "1.0.1\nt"))
+    charts.commit()
+
+    # Its release had the new library, and says 1.0.0 still.
+    assert changed(charts)["kano"]["files"] == [
+        {"chart": None, "path": "Chart.yaml", "how": "modified"}
+    ]
+    assert states(charts)["web"] == "follows"
+
+
+def _text(sandbox: Sandbox, name: str) -> str:
+    return (sandbox.path / f"charts/{name}/Chart.yaml").read_text()
+
+
+def test_counts_what_is_packed_alone(charts: Sandbox) -> None:
+    charts.write("charts/alone/.helmignore", "*.md\n.helmignore\n")
+    charts.write("charts/alone/README.md", "not packed\n")
+    charts.commit()
+
+    assert changed(charts) == {}
+
+
+def test_tells_new_deleted_and_renamed_charts(charts: Sandbox) -> None:
+    write(charts, "new")
+    charts.git("rm", "-rq", "charts/web")
+    charts.git("mv", "charts/alone", "charts/together")
+    charts.write("charts/together/Chart.yaml", "apiVersion: v2\nname: together\nversion: 1.1.0\n")
+    charts.commit()
+
+    found = changed(charts)
+    assert {name: each["state"] for name, each in found.items()} == {
+        "new": "new", "together": "renamed", "web": "deleted"
+    }  # fmt: skip
+    assert found["together"]["renamed_from"] == "alone"
+    assert found["web"]["released"]["version"] == "1.0.0"
+    table = charts.run("changed-charts").out
+    assert "never released" in table
+    assert "was alone" in table
+    assert "last released as 1.0.0" in table
+
+
+def test_compares_with_a_commit(charts: Sandbox) -> None:
+    charts.write("charts/alone/values.yaml", "greeting: new\n")
+    charts.commit()
+    charts.git("mv", "charts/web", "charts/site")
+    charts.write("charts/site/Chart.yaml", _text(charts, "site").replace("name: web", "name: site"))
+    write(charts, "new")
+    charts.commit()
+
+    assert states(charts, "--since", "HEAD~1") == {"new": "new", "site": "renamed"}
+    assert states(charts, "--since", "HEAD~2") == {
+        "alone": "changed", "new": "new", "site": "renamed"
+    }  # fmt: skip
+
+
+def test_finds_a_chart_that_moved_to_another_folder(charts: Sandbox) -> None:
+    charts.git("mv", "charts", "helm")
+    charts.write("kargo-release.yaml", "charts: helm\n")
+    charts.write("helm/alone/values.yaml", "greeting: new\n")
+    charts.commit()
+
+    assert states(charts) == {"alone": "changed"}
+
+
+def test_reads_tags_by_the_whole_name(charts: Sandbox) -> None:
+    write(charts, "weacast")
+    write(charts, "weacast-gfs")
+    charts.commit()
+    release(charts, "weacast-gfs")
+    charts.git("tag", "alone-next")
+    charts.git("tag", "v1")
+    charts.git("tag", "gone-chart-0.9.0")
+
+    assert states(charts) == {"weacast": "new", "gone-chart": "deleted"}
+    release(charts, "weacast")
+    assert states(charts) == {"gone-chart": "deleted"}
+
+
+def test_takes_annotated_tags_and_the_newest_version(charts: Sandbox) -> None:
+    for version in ("1.2.0", "1.10.0"):
+        charts.write("charts/alone/values.yaml", f"greeting: {version}\n")
+        about = f"apiVersion: v2\nname: alone\nversion: {version}\ntype: application\n"
+        charts.write("charts/alone/Chart.yaml", about)
+        charts.commit()
+        charts.git("tag", "--annotate", "--message", "x", f"alone-{version}")
+
+    assert changed(charts) == {}
+
+
+def test_compares_with_the_release_that_a_maintained_branch_had(charts: Sandbox) -> None:
+    charts.git("checkout", "-q", "-b", "next")
+    charts.write("charts/alone/Chart.yaml", "apiVersion: v2\nname: alone\nversion: 2.0.0\n")
+    charts.write("charts/alone/values.yaml", "greeting: next\n")
+    charts.commit()
+    release(charts, "alone", version="2.0.0")
+    charts.git("checkout", "-q", "main")
+
+    assert changed(charts) == {}
+
+
+def test_understands_merges(charts: Sandbox) -> None:
+    charts.git("checkout", "-q", "-b", "side")
+    charts.write("charts/alone/values.yaml", "greeting: side\n")
+    charts.commit()
+    charts.git("checkout", "-q", "main")
+    charts.write("charts/web/values.yaml", "greeting: main\n")
+    charts.commit()
+    charts.git("merge", "-q", "--no-edit", "side")
+
+    assert states(charts) == {"alone": "changed", "web": "changed"}
+    assert states(charts, "--since", "HEAD^1") == {"alone": "changed"}
+
+
+@pytest.mark.parametrize("at", ['"file:\\x2f/../{}"', "'file://../{}'", "file://../{}/"])
+def test_finds_libraries_however_they_are_written(charts: Sandbox, at: str) -> None:
+    write(charts, "kano", "kargo", at)
+    charts.commit()
+    release(charts, "kano", version="1.0.1")
+    write_library(charts, says="y-")
+    charts.commit()
+    charts.git("tag", "-d", "kano-1.0.0")
+
+    assert states(charts)["kano"] == "follows"
+
+
+def test_a_chart_that_can_not_be_read_hides_no_other(charts: Sandbox) -> None:
+    charts.write("charts/alone/Chart.yaml", "name: alone\nversion: 01.0\n")
+    write(charts, "kano", "web")
+    write(charts, "web", "kano")
+    charts.commit()
+    ended = refused(charts)
+
+    found = {each["name"]: each["state"] for each in ended.document["charts"]}
+    assert found == {"alone": "failed", "kano": "failed", "kargo": "unchanged", "web": "failed"}
+    assert "in a circle" in ended.out
+
+
+def test_passes_over_a_folder_that_is_no_chart(charts: Sandbox) -> None:
+    charts.write("charts/notes/README.md", "no chart\n")
+    charts.commit()
+
+    assert changed(charts) == {}
+
+
+@pytest.mark.parametrize(
+    ("ref", "message", "remedy"),
+    [
+        ("nowhere", "there is no commit 'nowhere' here", "leave out --since"),
+        ("--upload-pack=x", "there is no commit '--upload-pack=x' here", ""),
+        ("0" * 40, "a commit of zeros", "Leave out --since"),
+        ("f" * 40, "there is no commit", "forced push"),
+    ],
+)
+def test_tells_a_commit_that_is_not_there(
+    charts: Sandbox, ref: str, message: str, remedy: str
+) -> None:
+    assert refused(charts, f"--since={ref}").tells(message, remedy)
+
+
+def test_tells_a_history_that_is_cut_off(charts: Sandbox, tmp_path: Path) -> None:
+    for number in range(3):
+        charts.write("charts/alone/values.yaml", f"greeting: {number}\n")
+        charts.commit()
+    shallow = tmp_path / "shallow"
+    origin = f"file://{charts.path}"
+    subprocess.run(["git", "clone", "-q", "--depth=1", origin, shallow], check=True)
+    clone = Sandbox(shallow)
+
+    ended = refused(clone)
+    assert ended.tells("the history of this clone is cut off", "fetch-depth: 0")
+    assert refused(clone, "--since", "HEAD~1").tells("cut off", "fetch-depth: 0")
+
+
+def test_compares_with_a_history_of_its_own(charts: Sandbox) -> None:
+    charts.git("checkout", "-q", "--orphan", "other")
+    charts.write("charts/alone/values.yaml", "greeting: other\n")
+    charts.commit()
+
+    assert states(charts, "--since", "main") == {"alone": "changed"}
