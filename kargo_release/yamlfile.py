@@ -21,6 +21,9 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # What JSON has too, and merge keys: Helm turns YAML into JSON before it reads it.
 _KINDS = ("str", "bool", "null", "map", "seq", "merge")
 _TAGS = (*_NUMBERS, *(f"tag:yaml.org,2002:{kind}" for kind in _KINDS))
+Path = tuple[str | int, ...]
+"""Where a value is: keys of mappings and positions in lists, from the top."""
+
 _BaseLoader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -86,41 +89,79 @@ def _mapping(node: yaml.Node | None, source: str) -> dict[str, Any]:
 def replace_scalar(data: bytes, key: str, value: str, source: str) -> bytes:
     """Return ``data`` with the top-level scalar ``key`` made ``value``; no other byte changes.
 
-    The value is written in double quotes unless it reads as the same text without them.
+    Quotes stay as they are. What has none gets double ones where it would be read as another text.
 
     Raises:
         InvalidError: The document can't be read, has no such scalar, or one that can't be
             replaced without a change elsewhere.
     """
+    return replace_at(data, (key,), value, source)
+
+
+def replace_at(data: bytes, path: Path, value: str, source: str) -> bytes:
+    """Return ``data`` with the scalar at a path made ``value``, as `replace_scalar` does.
+
+    Args:
+        data: The file's bytes.
+        path: Where it is: ``("dependencies", 0, "version")``.
+        value: The text.
+        source: How messages name the file.
+
+    Raises:
+        InvalidError: As `replace_scalar`.
+    """
     node = _compose(data, source)
-    replaced = _replaced(data, node, key, value, source)
-    wanted = {**_mapping(node, source), key: value}
+    replaced = _replaced(data, _scalar(node, path, source), value)
     try:
-        is_alone = read_mapping(replaced, source) == wanted
+        is_alone = read_mapping(replaced, source) == _with(_mapping(node, source), path, value)
     except InvalidError:
         is_alone = False
     if not is_alone:
         raise InvalidError(
-            f"{source}: `{key}` can't be changed without changing more",
-            f"Write it on one line, without an anchor or alias: `{key}: …`.",
+            f"{source}: `{path[-1]}` can't be changed without changing more",
+            f"Write it on one line, without an anchor or alias: `{path[-1]}: …`.",
         )
     return replaced
 
 
-def _replaced(data: bytes, node: yaml.Node | None, key: str, value: str, source: str) -> bytes:
-    pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    for name, scalar in pairs:
-        if name.value == key and isinstance(scalar, yaml.ScalarNode):
-            bom = _BOM if data.startswith(_BOM) else b""
-            text = data[len(bom) :].decode()
-            start, end = scalar.start_mark.index, scalar.end_mark.index
-            return bom + (text[:start] + _plain_or_quoted(value) + text[end:]).encode()
-    raise InvalidError(f"{source} has no `{key}`", f"Add the line `{key}: …`.")
+def _with(document: Any, path: Path, value: str) -> Any:
+    """Return a copy of a document with another value at a path."""
+    if not path:
+        return value
+    copy = document.copy()
+    copy[path[0]] = _with(document[path[0]], path[1:], value)
+    return copy
 
 
-def _plain_or_quoted(value: str) -> str:
-    plain = _Loader(value).get_single_data() == value
-    return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _scalar(node: yaml.Node | None, path: Path, source: str) -> yaml.ScalarNode:
+    found = node
+    for step in path:
+        found = _step(found, step)
+    if not isinstance(found, yaml.ScalarNode):
+        raise InvalidError(f"{source} has no `{path[-1]}`", f"Add the line `{path[-1]}: …`.")
+    return found
+
+
+def _step(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+        return node.value[step] if step < len(node.value) else None
+    if isinstance(node, yaml.MappingNode):
+        return next((value for name, value in node.value if name.value == step), None)
+    return None
+
+
+def _replaced(data: bytes, scalar: yaml.ScalarNode, value: str) -> bytes:
+    bom = _BOM if data.startswith(_BOM) else b""
+    text = data[len(bom) :].decode()
+    start, end = scalar.start_mark.index, scalar.end_mark.index
+    return bom + (text[:start] + _written(value, scalar.style) + text[end:]).encode()
+
+
+def _written(value: str, style: str | None) -> str:
+    if style == "'" and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
+    is_plain = style != '"' and _Loader(value).get_single_data() == value
+    return value if is_plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _compose(data: bytes, source: str) -> yaml.Node | None:

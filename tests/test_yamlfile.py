@@ -156,17 +156,39 @@ def test_refuses_a_bomb_without_growing(data: bytes, message: str) -> None:
     ("before", "after"),
     [
         ("name: k\nversion: 1.0.0\n", "name: k\nversion: 2.0.0-dev\n"),
-        ("version: '1.0.0'   # why\r\nx: y", "version: 2.0.0-dev   # why\r\nx: y"),
-        ('é: "日本😀"\n"version": "1.0.0"\n', 'é: "日本😀"\n"version": 2.0.0-dev\n'),
+        ("version: '1.0.0'   # why\r\nx: y", "version: '2.0.0-dev'   # why\r\nx: y"),
+        ('é: "日本😀"\n"version": "1.0.0"\n', 'é: "日本😀"\n"version": "2.0.0-dev"\n'),
         ("\ufeffversion: 1.0.0", "\ufeffversion: 2.0.0-dev"),
         ("version:\n  1.0.0\nname: k\n", "version:\n  2.0.0-dev\nname: k\n"),
-        ('{"name":"k","version":"1.0.0"}', '{"name":"k","version":2.0.0-dev}'),
+        ('{"name":"k","version":"1.0.0"}', '{"name":"k","version":"2.0.0-dev"}'),
         ("dependencies:\n- {name: a, version: 1.0.0}\nversion: 1.0.0\n",
          "dependencies:\n- {name: a, version: 1.0.0}\nversion: 2.0.0-dev\n"),
     ],
 )  # fmt: skip
 def test_changes_one_scalar_and_no_other_byte(before: str, after: str) -> None:
     assert yamlfile.replace_scalar(before.encode(), "version", "2.0.0-dev", "f") == after.encode()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "a:\n- b: 1\n- {v: ^1.0 , b: 2}  # x\nv: 1\n",
+            "a:\n- b: 1\n- {v: ^2.0.0 , b: 2}  # x\nv: 1\n",
+        ),
+        ("a: [{v: 1}, {v: '1.x'}]\r\n", "a: [{v: 1}, {v: '^2.0.0'}]\r\n"),
+    ],
+)
+def test_changes_a_scalar_at_a_path(before: str, after: str) -> None:
+    changed = yamlfile.replace_at(before.encode(), ("a", 1, "v"), "^2.0.0", "f")
+
+    assert changed == after.encode()
+
+
+@pytest.mark.parametrize("path", [("a", 2, "v"), ("a", "v"), ("b",), ("a",), ("a", 0, "w")])
+def test_tells_a_path_that_leads_nowhere(path: tuple[str | int, ...]) -> None:
+    with pytest.raises(InvalidError, match="f has no"):
+        yamlfile.replace_at(b"a: [{v: 1}, {v: 2}]\n", path, "3", "f")
 
 
 @pytest.mark.parametrize("value", ["1.2", "yes", "a: b", 'say "\\"', "", "2026-01-31", "# x"])
