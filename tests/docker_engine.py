@@ -76,6 +76,10 @@ class DockerEngine:
         assert done.returncode == 0, f"{words}: {done.stderr.decode(errors='replace')}"
         return done.stdout.decode().strip()
 
+    def containers(self) -> set[str]:
+        """Return all that there are, those too that another test's builds leave for a moment."""
+        return set(self.run("ps", "--all", "--quiet", "--no-trunc").split())
+
 
 @contextmanager
 def docker_engine(folder: Path, *, is_newer: bool = False) -> Iterator[DockerEngine]:
