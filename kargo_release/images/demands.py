@@ -6,7 +6,7 @@ Sources: BuildKit's "Dockerfile reference"; of what the engine's own builder kno
 
 from collections.abc import Iterator, Mapping
 
-from kargo_release.images.dockerfile import Dockerfile, Instruction
+from kargo_release.images.dockerfile import AUTOMATIC, Dockerfile, Instruction
 
 _KNOWN = {  # flags, to the engine's own builder
     "ADD": ("chown",),
@@ -14,11 +14,6 @@ _KNOWN = {  # flags, to the engine's own builder
     "FROM": ("platform",),
     "HEALTHCHECK": ("interval", "timeout", "start-period", "start-interval", "retries"),
 }
-_AUTOMATIC = frozenset(
-    f"{side}{part}"
-    for side in ("TARGET", "BUILD")
-    for part in ("PLATFORM", "OS", "ARCH", "VARIANT")
-)
 
 
 def of_buildkit(dockerfile: Dockerfile, given: Mapping[str, str]) -> str:
@@ -43,6 +38,6 @@ def _demands(instruction: Instruction, given: Mapping[str, str]) -> Iterator[str
     if instruction.keyword == "ARG":
         pairs = instruction.pairs
         unset = (name for name, value in pairs if value is None and name not in given)
-        yield from (f"the value of {name} {where}" for name in unset if name in _AUTOMATIC)
+        yield from (f"the value of {name} {where}" for name in unset if name in AUTOMATIC)
     if instruction.trigger:
         yield from _demands(instruction.trigger, given)

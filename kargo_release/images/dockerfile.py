@@ -16,6 +16,13 @@ from kargo_release.images.dockerfile_words import old_pair, pairs, unquoted, wor
 SCRATCH = "scratch"
 """The base that is empty."""
 
+AUTOMATIC = frozenset(
+    f"{side}{part}"
+    for side in ("TARGET", "BUILD")
+    for part in ("PLATFORM", "OS", "ARCH", "VARIANT")
+)
+"""Arguments that BuildKit sets by itself ("Automatic platform ARGs in the global scope")."""
+
 # distribution/reference ``regexp.go``: host with port, path, tag, digest.
 _REFERENCE = re.compile(
     r"(?P<name>(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*+)"
@@ -179,6 +186,21 @@ class Dockerfile:
 
     def _stage_before(self, name: str, stage: Stage) -> Stage | None:
         return stage_called(name, self.stages[: stage.index])
+
+
+def platform_arguments(target: str, build: str) -> dict[str, str]:
+    """Return the arguments that BuildKit sets by itself.
+
+    Args:
+        target: What is built for, ``os/arch`` or ``os/arch/variant``.
+        build: What the builder runs on.
+    """
+    given = {}
+    for side, platform in (("TARGET", target), ("BUILD", build)):
+        parts = [*platform.split("/"), "", ""][:3]
+        given[f"{side}PLATFORM"] = platform
+        given |= dict(zip((f"{side}OS", f"{side}ARCH", f"{side}VARIANT"), parts, strict=True))
+    return given
 
 
 def parse_reference(text: str) -> Reference | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from kargo_release.errors import hint
 from kargo_release.images.dockerfile import (
+    AUTOMATIC,
     Dockerfile,
     Instruction,
     Stage,
@@ -53,7 +54,7 @@ class _Parser:
     def __init__(self, file: str, arguments: Mapping[str, str]) -> None:
         self._file = file
         self._arguments = arguments
-        self._values: dict[str, str] = {}
+        self._values = {name: arguments[name] for name in AUTOMATIC if name in arguments}
         self._before: list[Instruction] = []
         self._stages: list[Stage] = []
         self._followers: list[list[Instruction]] = []
@@ -117,11 +118,11 @@ class _Parser:
             raise self._fault(line, shown, remedy)
 
     def _trigger(self, statement: Statement, text: str) -> Instruction:
-        trigger = self._instruction(statement, text)
-        if trigger.keyword in _NOT_TRIGGERED:
-            what = f"ONBUILD can't trigger {trigger.keyword}"
+        keyword, _ = split_keyword(text)
+        if keyword in _NOT_TRIGGERED:
+            what = f"ONBUILD can't trigger {keyword}"
             raise self._fault(statement.line, what, "Trigger another instruction.")
-        return trigger
+        return self._instruction(statement, text)
 
     def _before_stages(self, instruction: Instruction) -> None:
         """Take in an ARG before the first FROM, the only thing that may stand there."""
@@ -137,6 +138,8 @@ class _Parser:
     def _stage(self, start: Instruction) -> Stage:
         name = self._stage_name(start)
         base = self._expand(start.words[0] if start.json is None else "", start.line)
+        if base.unset & AUTOMATIC:  # the builder sets them
+            base = replace(base, is_sure=False)
         parent = stage_called(base.text, self._stages, by_number=False)
         if base.is_sure and parent is None and parse_reference(base.text) is None:
             unset = "".join(f"; {each} has no value" for each in sorted(base.unset))

@@ -15,7 +15,7 @@ from kargo_release.images.context import (
 )
 from kargo_release.images.demands import of_buildkit
 from kargo_release.images.desired import ImageBuild, Origin
-from kargo_release.images.dockerfile import SCRATCH
+from kargo_release.images.dockerfile import SCRATCH, Dockerfile, platform_arguments
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.git_commit import pinned
 from kargo_release.images.git_context import GitContext
@@ -156,12 +156,19 @@ class Selection:
         file = f"{image.folder}/{DOCKERFILE}"
         entries = {each.path: each for each in self._tree.entries(image.folder)}
         data = read_file(self._tree, entries[file], LARGEST_DOCKERFILE)
-        dockerfile = parse_dockerfile(data, file, image.arguments)
-        stage = dockerfile.target(image.target)
-        root = dockerfile.lineage(stage)[0].base
+        platforms = image.platforms or (self._platform,)
+        all_of = [self._dockerfile(data, file, image, each) for each in platforms]
+        bases = [base for each in all_of for base in each.bases(each.target(image.target))]
+        first = all_of[0]
+        root = first.lineage(first.target(image.target))[0].base
         known = root.text if root.is_sure and root.text != SCRATCH else ""
-        demand = of_buildkit(dockerfile, image.arguments)
-        return _Recipe(data, tuple(dockerfile.bases(stage)), known, demand)
+        demand = of_buildkit(first, image.arguments)
+        return _Recipe(data, tuple(dict.fromkeys(bases)), known, demand)
+
+    def _dockerfile(self, data: bytes, file: str, image: Image, platform: str) -> Dockerfile:
+        """Return what a Dockerfile says where it is built for a platform."""
+        automatic = platform_arguments(platform, self._platform)
+        return parse_dockerfile(data, file, {**automatic, **image.arguments})
 
     def _build(
         self, wanted: Wanted, recipe: _Recipe, own: Mapping[str, str], called: Set[str]

@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from linted import parse
 
 from kargo_release.errors import InvalidError
-from kargo_release.images.dockerfile import Dockerfile, Instruction, parse_reference
+from kargo_release.images.dockerfile import (
+    Dockerfile,
+    Instruction,
+    parse_reference,
+    platform_arguments,
+)
 from kargo_release.images.dockerfile_lines import (
     INSTRUCTIONS_LIMIT,
     SIZE_LIMIT,
@@ -291,3 +296,20 @@ def parsed_or_error(data: bytes) -> Dockerfile | DockerfileError:
     assert error.message.startswith(f"Dockerfile, line {error.line}: ")
     assert error.remedy
     return error
+
+
+def test_tells_a_trigger_of_a_trigger_however_many_there_are() -> None:
+    with pytest.raises(DockerfileError, match="ONBUILD can't trigger ONBUILD"):
+        parse(f"FROM a\n{'ONBUILD ' * 5000}RUN b\n")
+
+
+def test_takes_platforms_as_the_builder_sets_them() -> None:
+    text = "FROM a:1 AS base-arm64\nFROM b:1 AS base-amd64\nFROM base-$TARGETARCH\n"
+    found = {
+        arch: parse(text, platform_arguments(f"linux/{arch}", "linux/amd64"))
+        for arch in ("amd64", "arm64")
+    }
+
+    assert {arch: each.bases(each.stages[-1]) for arch, each in found.items()} == {
+        "amd64": ["b:1"], "arm64": ["a:1"]
+    }  # fmt: skip

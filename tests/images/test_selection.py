@@ -256,3 +256,15 @@ def test_takes_in_the_images_of_the_repository_that_one_begins_with(
     assert list(found) == ["kano", "web", "deep"]
     assert found["web"].inputs.bases == {"kano:1.0.0-latest": found["kano"].inputs.digest}
     assert found["deep"].own_bases == (found["web"].title,)
+
+
+def test_has_the_bases_of_all_platforms(clone: Sandbox) -> None:
+    write(
+        clone, "kano", "FROM debian:12 AS a-amd64\nFROM alpine:3 AS a-arm64\nFROM a-$TARGETARCH\n"
+    )
+    clone.commit()
+    held = engine(**{"alpine:3": local_image(labels={}, repo_digests=(f"alpine@{DEBIAN}",))})
+
+    several = builds(clone, "kano", held=held, platforms=("linux/amd64", "linux/arm64"))
+    assert set(several["kano"].bases) == {"debian:12", "alpine:3"}
+    assert builds(clone, "kano", held=held)["kano"].bases == ("debian:12",)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from kargo_release.findings import Rule, Severity
-from kargo_release.images.dockerfile import SCRATCH, Reference, Stage, parse_reference
-from kargo_release.images.lint.recipe import Check, Recipe, Spot
+from kargo_release.images.dockerfile import Reference, Stage
+from kargo_release.images.lint.recipe import Check, Recipe, Spot, base_of
 from kargo_release.images.lint.slim_bases import BUILD_BASES, SLIM_TAGS, is_small, official_name
 
 NO_TAG = Rule(
@@ -39,7 +39,7 @@ def _no_tag(recipe: Recipe) -> Iterator[Spot]:
 
 def _latest(recipe: Recipe) -> Iterator[Spot]:
     for stage, base in _outer_bases(recipe):
-        if base.tag == "latest" and not base.digest and not _is_own(recipe, stage):
+        if base.tag == "latest" and not base.digest and stage.index not in recipe.own:
             yield Spot(stage.start, f"the base {base.name} has the tag latest")
 
 
@@ -56,15 +56,8 @@ def _not_slim(recipe: Recipe) -> Iterator[Spot]:
 def _outer_bases(recipe: Recipe) -> Iterator[tuple[Stage, Reference]]:
     """Yield the stages that begin with an image, where it is sure with which."""
     for stage in recipe.dockerfile.stages:
-        if stage.parent is None and stage.base.is_sure and stage.base.text != SCRATCH:
-            base = parse_reference(stage.base.text)
-            if base is not None:
-                yield stage, base
-
-
-def _is_own(recipe: Recipe, stage: Stage) -> bool:
-    """Whether the stage begins with an image of this repository, whose tags are ours to move."""
-    return recipe.parent is not None and stage.index == recipe.line[0].index
+        if base := base_of(stage):
+            yield stage, base
 
 
 CHECKS = (Check(NO_TAG, _no_tag), Check(LATEST, _latest), Check(NOT_SLIM, _not_slim))

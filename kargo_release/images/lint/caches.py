@@ -31,6 +31,7 @@ PIP = Rule(
 )
 
 _NPM_INSTALLS = ("install", "i", "add", "ci", "clean-install", "install-clean", "it", "update")
+_NO_PIP_CACHE = "PIP_NO_CACHE_DIR"
 _PIP_PROGRAMS = ("pip", "pip3")
 
 
@@ -72,21 +73,21 @@ def _npm_cleans(command: Command) -> bool:
 
 
 def _pip(recipe: Recipe) -> Iterator[Spot]:
-    kept_off = False
+    is_argument = False
     for step in recipe.final_steps:
-        kept_off = kept_off or _turns_pip_cache_off(step)
-        is_out = kept_off or is_mounted(step.instruction, "~/.cache/pip")
+        is_argument = is_argument or _asks_for_no_pip_cache(step)
+        is_off = is_argument or bool(step.environment.get(_NO_PIP_CACHE))
+        is_off = is_off or f"{_NO_PIP_CACHE}=" in step.instruction.text
+        is_out = is_off or is_mounted(step.instruction, "~/.cache/pip")
         if not is_out and _leaves(step.commands, _pip_installs, _pip_cleans):
             yield Spot(step.instruction, PIP.title)
 
 
-def _turns_pip_cache_off(step: Step) -> bool:
-    """Whether pip is told for good; any value counts, as pip's "Configuration" tells."""
-    is_set = step.instruction.keyword in ("ENV", "ARG") and any(
-        name == "PIP_NO_CACHE_DIR" and value for name, value in step.instruction.pairs
+def _asks_for_no_pip_cache(step: Step) -> bool:
+    """Whether an ARG tells pip for the rest; any value counts, as pip's "Configuration" tells."""
+    return step.instruction.keyword == "ARG" and any(
+        name == _NO_PIP_CACHE and value for name, value in step.instruction.pairs
     )
-    is_prefixed = step.instruction.keyword == "RUN" and "PIP_NO_CACHE_DIR=" in step.instruction.text
-    return is_set or is_prefixed
 
 
 def _pip_installs(command: Command) -> bool:

@@ -1,15 +1,23 @@
 """The recipes of a repository's images, which may stand upon each other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kargo_release.docker.names import full_name
 from kargo_release.errors import InvalidError
-from kargo_release.images.dockerfile import Reference
+from kargo_release.images.dockerfile import SCRATCH, Reference, Stage
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.image import Image
 from kargo_release.images.image_names import apps_by_name
-from kargo_release.images.lint.recipe import OWN_BASES_LIMIT, Recipe, steps_of
+from kargo_release.images.lint.recipe import (
+    NOTHING,
+    OWN_BASES_LIMIT,
+    Recipe,
+    Surroundings,
+    Walk,
+    base_of,
+)
+from kargo_release.images.lint.slim_bases import official_name
 
 
 @dataclass(frozen=True)
@@ -44,21 +52,47 @@ class Cookbook:
 
     def _recipe(self, app: str, above: tuple[str, ...]) -> Recipe:
         if app not in self._recipes:
-            image, source = self._sources[app].image, self._sources[app]
-            dockerfile = parse_dockerfile(source.data, source.file, image.arguments)
-            target = dockerfile.target(image.target)
-            steps = steps_of(dockerfile, image.arguments)
-            alone = Recipe(app, dockerfile, target, image.arguments, steps)
-            parent = self._parent(alone.base, (*above, app))
-            self._recipes[app] = Recipe(app, dockerfile, target, image.arguments, steps, parent)
+            self._recipes[app] = self._made(self._sources[app], (*above, app))
         return self._recipes[app]
+
+    def _made(self, source: Source, above: tuple[str, ...]) -> Recipe:
+        image = source.image
+        dockerfile = parse_dockerfile(source.data, source.file, image.arguments)
+        target = dockerfile.target(image.target)
+        parents = {each.index: self._parent(base_of(each), above) for each in dockerfile.stages}
+        walk = Walk(dockerfile, image.arguments, lambda stage: _begin(stage, parents[stage.index]))
+        return Recipe(
+            app=image.app,
+            dockerfile=dockerfile,
+            target=target,
+            arguments=image.arguments,
+            steps=walk.steps(),
+            end=walk.ends[target.index],
+            own=frozenset(each.index for each in dockerfile.stages if self._app(base_of(each))),
+            parent=parents[dockerfile.lineage(target)[0].index],
+        )
+
+    def _app(self, base: Reference | None) -> str | None:
+        """Return the image of this repository that a base is."""
+        return self._apps.get(full_name(base.name)) if base else None
 
     def _parent(self, base: Reference | None, above: tuple[str, ...]) -> Recipe | None:
         """Return the recipe of a base that is an image of this repository, and can be read."""
-        app = self._apps.get(full_name(base.name)) if base else None
+        app = self._app(base)
         if app is None or app in above or len(above) > OWN_BASES_LIMIT:  # a circle, or as good
             return None
         try:
             return self._recipe(app, above)
         except InvalidError:
             return None  # told where it stands: at the Dockerfile of that image
+
+
+def _begin(stage: Stage, parent: Recipe | None) -> Surroundings:
+    """Return what a stage finds that begins with an image; ARGs end with an image."""
+    if parent is not None:
+        return replace(parent.end, arguments={})
+    base = base_of(stage)
+    is_scratch = stage.base.is_sure and stage.base.text == SCRATCH
+    # Docker's official images set no variable that another Dockerfile uses.
+    is_known = is_scratch or bool(base and official_name(base))
+    return replace(NOTHING, is_known=is_known)

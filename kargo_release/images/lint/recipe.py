@@ -2,7 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kargo_release.findings import Rule
 from kargo_release.images.dockerfile import (
@@ -14,13 +14,14 @@ from kargo_release.images.dockerfile import (
     parse_reference,
 )
 from kargo_release.images.dockerfile_lines import DockerfileError
-from kargo_release.images.dockerfile_variables import ExpansionError, expand
+from kargo_release.images.dockerfile_variables import Expanded, ExpansionError, expand
 from kargo_release.images.dockerfile_words import words
 from kargo_release.images.shell import Command, exec_commands, is_posix_shell, script_commands
 
 OWN_BASES_LIMIT = 20
 """How many images of the repository may stand upon each other; those below are like others."""
 
+_NO_TEXT = Expanded("")
 _EXPANDED = ("USER", "EXPOSE", "ADD")
 
 
@@ -33,6 +34,8 @@ class Step:
         instruction: Of ONBUILD, what it triggers.
         is_trigger: Whether it is carried out only in images based on this one.
         text: Of USER, EXPOSE and ADD the arguments with their variables replaced, else empty.
+        is_sure: Whether that is what Docker reads; not where a base that nobody knows may set one.
+        environment: What ENV has set when it is carried out.
         commands: Of RUN: what it starts, as far as the shell can be read.
     """
 
@@ -40,6 +43,8 @@ class Step:
     instruction: Instruction
     is_trigger: bool
     text: str
+    is_sure: bool
+    environment: Mapping[str, str]
     commands: tuple[Command, ...]
 
 
@@ -53,6 +58,8 @@ class Recipe:
         target: The stage that becomes the image.
         arguments: The build arguments of the image.
         steps: All stages' steps.
+        end: What the target leaves to images that are based on it.
+        own: The indexes of stages that begin with another image of this repository.
         parent: The recipe of the base, where the base is another image of this repository.
     """
 
@@ -61,6 +68,8 @@ class Recipe:
     target: Stage
     arguments: Mapping[str, str]
     steps: tuple[Step, ...]
+    end: "Surroundings"
+    own: frozenset[int] = frozenset()
     parent: "Recipe | None" = None
 
     @property
@@ -77,8 +86,7 @@ class Recipe:
     @property
     def base(self) -> Reference | None:
         """The image that this one begins with; None for scratch, and where it is not sure."""
-        base = self.line[0].base
-        return parse_reference(base.text) if base.is_sure and base.text != SCRATCH else None
+        return base_of(self.line[0])
 
     @property
     def root(self) -> "Recipe":
@@ -106,45 +114,83 @@ class Check:
     find: Callable[[Recipe], Iterator[Spot]]
 
 
-def steps_of(dockerfile: Dockerfile, arguments: Mapping[str, str]) -> tuple[Step, ...]:
-    """Return the steps of all stages, variables followed.
-
-    Raises:
-        DockerfileError: Variables grow too long, or a quote is open.
-    """
-    walk = _Walk(dockerfile, arguments)
-    return tuple(step for stage in dockerfile.stages for step in walk.stage(stage))
+def base_of(stage: Stage) -> Reference | None:
+    """Return the image that a stage begins with; None for scratch, and where it is not sure."""
+    is_known = stage.parent is None and stage.base.is_sure and stage.base.text != SCRATCH
+    return parse_reference(stage.base.text) if is_known else None
 
 
 @dataclass(frozen=True)
-class _Surroundings:
-    """What an instruction finds: variables, and whether a POSIX shell runs what it says."""
+class Surroundings:
+    """What an instruction finds.
+
+    Attributes:
+        environment: The variables that ENV sets.
+        arguments: The variables that ARG sets.
+        is_posix: Whether a POSIX shell runs what it says.
+        is_known: Whether that is all; not behind a base whose ENV nobody knows.
+    """
 
     environment: Mapping[str, str]
     arguments: Mapping[str, str]
     is_posix: bool = True
+    is_known: bool = True
 
 
-class _Walk:
+NOTHING = Surroundings({}, {})
+"""What stands at the beginning of an image without any."""
+
+
+class Walk:
     """Goes through the stages; each begins with what its parent ended with.
 
     So the reference has it, and BuildKit. The engine's own builder (20.10) hands on what ENV set,
     and not what ARG did.
+
+    Args:
+        dockerfile: What is carried out.
+        arguments: The build arguments of the image.
+        begin: Returns what a stage finds that begins with an image.
     """
 
-    def __init__(self, dockerfile: Dockerfile, arguments: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        dockerfile: Dockerfile,
+        arguments: Mapping[str, str],
+        begin: Callable[[Stage], Surroundings],
+    ) -> None:
         self._dockerfile = dockerfile
         self._given = arguments
-        self._ends: list[_Surroundings] = []
+        self._begin = begin
+        self._environment: dict[str, str] = {}
+        self.ends: list[Surroundings] = []
+        """What each stage leaves."""
 
-    def stage(self, stage: Stage) -> Iterator[Step]:
-        begin = _Surroundings({}, {}) if stage.parent is None else self._ends[stage.parent]
-        self._environment = dict(begin.environment)
+    def steps(self) -> tuple[Step, ...]:
+        """Return the steps of all stages, variables followed.
+
+        Raises:
+            DockerfileError: Variables grow too long, or a quote is open.
+        """
+        return tuple(step for stage in self._dockerfile.stages for step in self._stage(stage))
+
+    def _stage(self, stage: Stage) -> Iterator[Step]:
+        begin = self._begin(stage) if stage.parent is None else self.ends[stage.parent]
+        self._environment = {**begin.environment}
         self._arguments = dict(begin.arguments)
         self._is_posix = begin.is_posix
+        self._is_known = begin.is_known
+        self._asked = set(begin.arguments)
         for instruction in stage.instructions:
             yield self._step(stage.index, instruction)
-        self._ends.append(_Surroundings(self._environment, self._arguments, self._is_posix))
+        self.ends.append(
+            replace(
+                begin,
+                environment=self._environment,
+                arguments=self._arguments,
+                is_posix=self._is_posix,
+            )
+        )
 
     @property
     def _values(self) -> Mapping[str, str]:
@@ -155,27 +201,27 @@ class _Walk:
         done = instruction.trigger or instruction
         if done is instruction:
             self._change(done)
-        text = self._expanded(done.text, done) if done.keyword in _EXPANDED else ""
+        text = self._expansion(done.text, done) if done.keyword in _EXPANDED else _NO_TEXT
+        is_sure = text.is_sure and (self._is_known or text.unset <= self._asked)
         commands = self._commands(done) if done.keyword == "RUN" and self._is_posix else ()
-        return Step(stage, done, done is not instruction, text, tuple(commands))
+        is_trigger, environment = done is not instruction, self._environment
+        return Step(stage, done, is_trigger, text.text, is_sure, environment, tuple(commands))
 
     def _change(self, instruction: Instruction) -> None:
         """Take in what the instruction changes for those that follow."""
         if instruction.keyword == "SHELL" and instruction.json:
             self._is_posix = is_posix_shell(instruction.json[0])
         elif instruction.keyword == "ENV":
-            self._environment.update(
-                {
-                    name: self._expanded(value or "", instruction)
-                    for name, value in instruction.pairs
-                }
-            )
+            pairs = instruction.pairs
+            added = {name: self._expanded(value or "", instruction) for name, value in pairs}
+            self._environment = {**self._environment, **added}  # steps before keep theirs
         elif instruction.keyword == "ARG":
             for name, value in instruction.pairs:
                 self._ask(name, value, instruction)
 
     def _ask(self, name: str, default: str | None, instruction: Instruction) -> None:
         """Set the variable of an ARG: as given for the image, by its default, or before FROM."""
+        self._asked.add(name)
         if name in self._given:
             self._arguments[name] = self._given[name]
         elif default is not None:
@@ -190,8 +236,11 @@ class _Walk:
         return script_commands(script, self._values)
 
     def _expanded(self, text: str, instruction: Instruction) -> str:
+        return self._expansion(text, instruction).text
+
+    def _expansion(self, text: str, instruction: Instruction) -> Expanded:
         try:
-            return expand(text, self._values, self._dockerfile.escape).text
+            return expand(text, self._values, self._dockerfile.escape)
         except ExpansionError as error:
             file, line = self._dockerfile.file, instruction.line
             raise DockerfileError(file, line, error.message, error.remedy) from None

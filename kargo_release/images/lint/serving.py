@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from kargo_release.findings import Rule, Severity
-from kargo_release.images.lint.recipe import Check, Recipe, Spot
+from kargo_release.images.lint.recipe import Check, Recipe, Spot, Step
 
 LOW_PORT = Rule(
     "KR070",
@@ -30,10 +30,17 @@ _EXEC = re.compile(r"exec\s")
 def _low_port(recipe: Recipe) -> Iterator[Spot]:
     for step in recipe.final_steps:
         if step.instruction.keyword == "EXPOSE":
-            for word in step.text.split():
+            for word in _ports(step):
                 port = _PORT.fullmatch(word)
                 if port and int(port[1]) < _LOWEST:
                     yield Spot(step.instruction, f"port {port[1]} is below {_LOWEST}")
+
+
+def _ports(step: Step) -> list[str]:
+    """Return the words of an EXPOSE, but those that can't be told."""
+    if step.is_sure:
+        return step.text.split()
+    return [word for word in step.instruction.words if "$" not in word]
 
 
 def _shell_form(recipe: Recipe) -> Iterator[Spot]:

@@ -38,7 +38,7 @@ def _no_user(recipe: Recipe) -> Iterator[Spot]:
 
 def _root_user(recipe: Recipe) -> Iterator[Spot]:
     last = last_user(recipe)
-    if last is None or not is_root(last.text):
+    if last is None or not last.is_sure or not is_root(last.text):
         return
     if last in recipe.steps:
         shown = last.text.strip() or "empty, for its variable has no value"

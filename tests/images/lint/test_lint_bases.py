@@ -71,3 +71,16 @@ def test_offers_a_slim_tag() -> None:
     assert finding.remedy == (
         "Take a slim variant, such as python:3.12-slim-bookworm; install what is missing."
     )
+
+
+def test_lets_the_tags_of_bases_of_the_repository_move_in_every_stage() -> None:
+    base = {"base": f"FROM node:20-slim{USER}"}
+    text = f"FROM kalisio/base:latest AS b\nFROM debian:bookworm-slim\nCOPY --from=b /a /a{USER}"
+
+    assert rules(text, bases=base) == []
+    assert rules(text.replace("kalisio", "other"), bases=base) == ["KR011:1"]
+
+
+def test_takes_the_arguments_that_the_builder_sets() -> None:
+    assert rules(f"FROM debian:bookworm-slim AS base-amd64\nFROM base-${{TARGETARCH}}{USER}") == []
+    assert rules(f"FROM --platform=$BUILDPLATFORM node:20-slim{USER}") == []

@@ -139,3 +139,19 @@ def test_tells_what_to_do() -> None:
 
     assert finding.message == "the lists of apt stay in the image"
     assert finding.remedy == "End the same RUN with: && rm -rf /var/lib/apt/lists/*"
+
+
+def test_has_the_settings_of_pip_that_a_base_of_the_repository_has() -> None:
+    text = "FROM kalisio/base:1\nRUN pip install a\nUSER 1000\n"
+    base = "FROM python:3.12-slim-bookworm\nENV PIP_NO_CACHE_DIR=1\nUSER 1000\n"
+
+    assert "KR042:2" not in rules(text, bases={"base": base})
+    assert "KR042:2" in rules(text, bases={"base": base.replace("=1", "=")})
+
+
+def test_a_prefix_counts_for_its_own_step_alone() -> None:
+    text = (
+        "FROM python:3.12-slim-bookworm\nRUN PIP_NO_CACHE_DIR=1 pip install a\nRUN pip install b\n"
+    )
+
+    assert [each for each in rules(text) if each.startswith("KR042")] == ["KR042:3"]

@@ -54,3 +54,16 @@ def test_looks_at_the_form(text: str, message: str) -> None:
 
     assert [each.message for each in found] == ([message] if message else [])
     assert all(each.rule == "KR071" and "JSON list" in each.remedy for each in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ARG P=80-8080\nEXPOSE ${P#80-}", []),
+        ("EXPOSE $PORT 80", ["KR070:2"]),
+    ],
+)
+def test_tells_no_port_that_can_not_be_read(text: str, found: list[str]) -> None:
+    image = f'FROM ghcr.io/a/b:1\n{text}\nUSER 1000\nCMD ["a"]\n'
+
+    assert [each for each in rules(image) if each.startswith("KR070")] == found

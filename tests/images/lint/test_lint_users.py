@@ -98,3 +98,32 @@ def test_says_who_is_root_and_what_to_do() -> None:
     assert "write USER before CMD" in none.remedy
     assert root.message == "the last USER is 0:0"
     assert root.remedy.startswith("Write USER with the unprivileged user again")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("FROM mambaorg/micromamba:1.5\nUSER root\nRUN a\nUSER $MAMBA_USER\n", []),
+        ("FROM quay.io/jupyter/base:1\nUSER ${NB_UID}\n", []),
+        ("FROM mambaorg/micromamba:1.5\nARG WHO\nUSER $WHO\n", ["KR002:3"]),
+        (f"{NODE}USER $NODE_USER\n", ["KR002:2"]),
+        ("FROM scratch\nUSER $WHO\n", ["KR002:2"]),
+        (f"{NODE}ARG WHO=a-root\nUSER ${{WHO#a-}}\n", []),
+    ],
+)
+def test_tells_no_user_that_a_base_may_name(text: str, found: list[str]) -> None:
+    assert rules(text) == found
+
+
+def test_has_the_variables_of_bases_of_the_repository() -> None:
+    base = f"{NODE}ENV APP_USER=app\nUSER app"
+    text = "FROM kalisio/base:1\nUSER root\nRUN a\nUSER $APP_USER\n"
+
+    assert rules(text, bases={"base": base}) == []
+    assert rules(text, bases={"base": base.replace("=app", "=root")}) == ["KR002:4"]
+    # Of a base on a base, too; ARGs end with an image.
+    middle = "FROM base:1\nRUN true"
+    top = "FROM middle:1\nUSER $APP_USER\n"
+    assert rules(top, bases={"base": base, "middle": middle}) == []
+    argued = f"{NODE}ARG APP_USER=app\nUSER app"
+    assert rules(text, bases={"base": argued}) == ["KR002:4"]
