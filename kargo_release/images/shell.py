@@ -6,7 +6,7 @@ Commands). Words are not expanded, but for variables whose value is known.
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -55,7 +55,20 @@ class Command:
     @property
     def operands(self) -> tuple[str, ...]:
         """The arguments that are no options."""
-        return tuple(each for each in self.arguments if not each.startswith("-"))
+        return self.words(())
+
+    def words(self, valued: Collection[str]) -> tuple[str, ...]:
+        """Return the arguments that are neither options nor the values of some.
+
+        Args:
+            valued: Options whose value is the next argument.
+        """
+        before = ("", *self.arguments)
+        return tuple(
+            each
+            for option, each in zip(before, self.arguments, strict=False)
+            if not each.startswith("-") and option not in valued
+        )
 
 
 def is_posix_shell(program: str) -> bool:

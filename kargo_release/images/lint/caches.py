@@ -30,7 +30,15 @@ PIP = Rule(
     "Write pip install --no-cache-dir.",
 )
 
-_NPM_INSTALLS = ("install", "i", "add", "ci", "clean-install", "install-clean", "it", "update")
+_NPM_INSTALLS = (
+    *("install", "i", "add", "ci", "clean-install", "install-clean", "it", "update"),
+    *("cit", "install-test", "install-ci-test"),
+)
+_CLEAN = ("cache", "clean")
+# Options that stand before the verb, with a value behind them.
+_NPM_VALUED = ("--prefix", "-C", "-w", "--workspace", "--registry", "--cache", "--loglevel")
+_YARN_VALUED = ("--cwd", "--network-timeout", "--registry", "--mutex", "--modules-folder")
+_PIP_VALUED = ("--timeout", "--retries", "--proxy", "--cert", "--log", "--cache-dir", "--python")
 _NO_PIP_CACHE = "PIP_NO_CACHE_DIR"
 _PIP_PROGRAMS = ("pip", "pip3")
 
@@ -45,15 +53,15 @@ def _yarn(recipe: Recipe) -> Iterator[Spot]:
 def _yarn_installs(command: Command) -> bool:
     if command.program != "yarn" or command.has("--version", "-v", "--help", "--cache-folder"):
         return False
-    words = command.operands
+    words = command.words(_YARN_VALUED)
     if not words or words[0] in ("install", "add", "upgrade"):
         return True
     return len(words) > 1 and words[0] == "global" and words[1] in ("add", "upgrade")
 
 
 def _yarn_cleans(command: Command) -> bool:
-    is_clean = command.program == "yarn" and command.operands[:2] == ("cache", "clean")
-    return is_clean or _removes(command, "yarn")
+    is_clean = command.program == "yarn" and command.words(_YARN_VALUED)[:2] == _CLEAN
+    return is_clean or _removes(command, "yarn", ".cache")
 
 
 def _npm(recipe: Recipe) -> Iterator[Spot]:
@@ -63,12 +71,13 @@ def _npm(recipe: Recipe) -> Iterator[Spot]:
 
 
 def _npm_installs(command: Command) -> bool:
-    is_install = command.program == "npm" and bool(set(command.operands[:1]) & set(_NPM_INSTALLS))
+    verb = command.words(_NPM_VALUED)[:1]
+    is_install = command.program == "npm" and bool(set(verb) & set(_NPM_INSTALLS))
     return is_install and not command.has("--cache", "--dry-run", "--package-lock-only")
 
 
 def _npm_cleans(command: Command) -> bool:
-    is_clean = command.program == "npm" and command.operands[:2] == ("cache", "clean")
+    is_clean = command.program == "npm" and command.words(_NPM_VALUED)[:2] == _CLEAN
     return (is_clean and command.has("--force", "-f")) or _removes(command, ".npm", "_cacache")
 
 
@@ -92,17 +101,16 @@ def _asks_for_no_pip_cache(step: Step) -> bool:
 
 def _pip_installs(command: Command) -> bool:
     is_pip = command.program in _PIP_PROGRAMS or command.program.startswith("pip3.")
-    words: Sequence[str] = command.arguments
-    if command.program.startswith("python") and words[:2] == ("-m", "pip"):
-        is_pip, words = True, words[2:]
-    operands = [each for each in words if not each.startswith("-")]
-    return is_pip and "install" in operands[:1] and not command.has("--no-cache-dir", "--no-cache")
+    words = command.words(_PIP_VALUED)
+    if command.program.startswith("python") and words[:1] == ("pip",) and command.has("-m"):
+        is_pip, words = True, words[1:]
+    return is_pip and "install" in words[:1] and not command.has("--no-cache-dir", "--no-cache")
 
 
 def _pip_cleans(command: Command) -> bool:
     words = command.operands
     is_purge = words[-2:] == ("cache", "purge") and "pip" in f"{command.program} {words}"
-    return is_purge or _removes(command, "pip")
+    return is_purge or _removes(command, "pip", ".cache")
 
 
 def _steps_without_mount(recipe: Recipe, folders: Sequence[str]) -> Iterator[Step]:
@@ -126,9 +134,9 @@ def _leaves(
 
 
 def _removes(command: Command, *names: str) -> bool:
-    """Whether a folder of one of these names, or the cache around it, is removed."""
+    """Whether a folder of one of these names is removed."""
     paths = [each.rstrip("/*") for each in command.operands] if command.program == "rm" else []
-    return any(each.rpartition("/")[2] in (*names, ".cache") for each in paths)
+    return any(each.rpartition("/")[2] in names for each in paths)
 
 
 CHECKS = (Check(YARN, _yarn), Check(NPM, _npm), Check(PIP, _pip))

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from kargo_release.images.shell import Command
 
 APT = ("apt-get", "apt", "aptitude")
-_VALUED = ("-o", "--option", "-t", "--target-release", "-c", "--config-file", "--virtual")
+_VALUED = (
+    *("-o", "--option", "-t", "--target-release", "-c", "--config-file", "--virtual"),
+    *("-X", "--repository", "-p", "--root", "--arch", "--keys-dir"),
+)
 _VERBS = {
     "apt-get": (("install",), ("remove", "purge", "autoremove", "autopurge")),
     "apt": (("install",), ("remove", "purge", "autoremove", "autopurge")),

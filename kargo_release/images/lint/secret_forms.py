@@ -8,15 +8,16 @@ overview", npm "About access tokens", Slack "Token types", Stripe "API keys", RF
 import re
 
 _NAME = re.compile(
-    r"(?:^|_)(?:passwords?|passwd|pword|passphrase|secrets?|tokens?|credentials?|apikey"
+    r"(?:^|_)(?:(?:pg)?passwords?|passwd|pword|passphrase|secrets?|tokens?|credentials?|apikey"
     r"|(?:api|access|secret|private|auth|signing|encryption|master|account|shared|session|jwt)_?key"
-    r"|(?:secret|access)_?key_?id)(?:_|$)"
+    r"|(?:secret|access)_?key_?id)(?:_|$)|_(?:pass|pwd)$"
 )
 _KEY = re.compile(r".*_key")
 # What stands beside a secret, or says where it is, and keys that all may know or that sort things.
 _BESIDE = re.compile(
     r".*_(?:file|path|dir|url|uri|host|port|name|header|type|algorithm|length|size|ttl|timeout"
-    r"|expir\w*|expires_in|max_age|enabled|issuer|audience|limit|count)|.*(?:^|_)public(?:_|$).*"
+    r"|expir\w*|expires_in|max_age|enabled|issuer|audience|limit|count|policy"
+    r"|prefix|suffix|provider|version|format|mode|strength|pattern)|(?:max|min|num)_(?:.*_)?tokens?|.*(?:^|_)public(?:_|$).*"
 )
 _HARMLESS_KEY = re.compile(
     r"(?:.*_)?(?:gpg|pgp|public|sort|primary|foreign|partition|cache|index|routing|group|object"
@@ -42,7 +43,7 @@ _FORMS = {
     "a key of Stripe": re.compile(r"\b[rs]k_live_\w{20}"),
     "a key of Google": re.compile(r"\bAIza[\w-]{35}"),
     "a JSON web token": re.compile(r"\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,2000}\.[\w-]+"),
-    "a URL with a password": re.compile(r"://[^\s/:@]{0,200}:(?![$<{*]|x{3})[^\s/@$]{1,200}@"),
+    "a URL with a password": re.compile(r"://[^\s/:@]{0,200}:(?![$<{*]|x{3})[^\s/@$,]{1,200}@"),
 }
 
 

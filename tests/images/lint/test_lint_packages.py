@@ -155,3 +155,27 @@ def test_a_prefix_counts_for_its_own_step_alone() -> None:
     )
 
     assert [each for each in rules(text) if each.startswith("KR042")] == ["KR042:3"]
+
+
+@pytest.mark.parametrize(
+    ("command", "rule"),
+    [
+        ("npm --prefix server ci", "KR041"),
+        ("npm -w server install", "KR041"),
+        ("npm cit", "KR041"),
+        ("npm ci && rm -rf /root/.cache", "KR041"),
+        ("yarn --cwd app install", "KR040"),
+        ("yarn --network-timeout 100000 add a", "KR040"),
+        ("pip --timeout 100 install a", "KR042"),
+        ("python3 -u -m pip install a", "KR042"),
+        ("npm ci && npm --prefix server cache clean --force", ""),
+        ("npm run ci", ""),
+        ("yarn --cwd app install && rm -rf ~/.cache", ""),
+    ],
+)
+def test_finds_verbs_behind_options_with_values(command: str, rule: str) -> None:
+    found = rules(f"FROM node:20-slim\nRUN {command}\nUSER node\n")
+
+    assert [each.partition(":")[0] for each in found if each.startswith("KR04")] == (
+        [rule] if rule else []
+    )

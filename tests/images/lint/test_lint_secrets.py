@@ -109,3 +109,24 @@ def test_no_finding_holds_a_value() -> None:
     told = " ".join(f"{each.message} {each.remedy}" for each in ours(text))
     assert "ENV TOKEN holds a secret, by its name" in told
     assert not any(value in told for value in values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_found"),
+    [
+        ("PGPASSWORD", "letmein", True),
+        ("DB_PASS", "letmein", True),
+        ("MYSQL_PWD", "letmein", True),
+        ("PASSWORD_POLICY", "strict", False),
+        ("TOKEN_PREFIX", "bearer", False),
+        ("SECRETS_PROVIDER", "aws", False),
+        ("MAX_TOKENS", "128000", False),
+        ("PASS_THROUGH", "headers", False),
+        ("CORS", "http://a:80,b@c", False),
+        ("DATABASE", "postgres://a:b3x@c", True),
+    ],
+)
+def test_knows_more_names(name: str, value: str, is_found: bool) -> None:
+    found = rules(f"FROM node:20-slim\nENV {name}={value}\nUSER node\n")
+
+    assert any(each.startswith("KR06") for each in found) == is_found
