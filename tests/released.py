@@ -14,7 +14,9 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 def archives_in_registry(sandbox: Sandbox, name: str) -> dict[str, str]:
     """Return the sha256 of the archive of each version of a chart that the registry holds."""
     tags = _registry(sandbox, name, "tags/list").json().get("tags") or ()
-    return {tag: _layer(manifest(sandbox, name, tag)) for tag in tags}
+    held = {tag: manifest(sandbox, name, tag) for tag in tags}
+    # A registry lists a tag a moment before it has its manifest.
+    return {tag: _layer(document) for tag, document in held.items() if "layers" in document}
 
 
 def manifest(sandbox: Sandbox, name: str, tag: str) -> Mapping[str, Any]:

@@ -137,7 +137,15 @@ class Bases:
 
     def _found(self, text: str, name: BaseName) -> str:
         image = self.local(text)
-        return content_of(image, name) if image else self._remote(name)
+        if image is None:
+            return self._remote(name)
+        return content_of(image, name, is_ours=self._is_ours(text, name))
+
+    def _is_ours(self, text: str, name: BaseName) -> bool:
+        """Whether it may be an image of this repository; others inherit the label of a base."""
+        if not self.prefix:
+            return "/" not in text
+        return name.tagged.startswith(self.prefix)
 
     def _remote(self, name: BaseName) -> str:
         folder, _, last = name.repository.rpartition("/")
@@ -160,9 +168,9 @@ class Bases:
         return manifest.digest if manifest else None
 
 
-def content_of(image: LocalImage, name: BaseName) -> str:
+def content_of(image: LocalImage, name: BaseName, *, is_ours: bool) -> str:
     """Return what tells the content of an image: its inputs if it is ours, or its digest."""
-    if inputs := image.labels.get(INPUTS_DIGEST):
+    if is_ours and (inputs := image.labels.get(INPUTS_DIGEST)):
         return inputs
     wanted = f"{name.host}/{name.repository}"
     for pulled in image.repo_digests:

@@ -87,7 +87,7 @@ def build_images(
         check_committed([each.image for each in wanted], source.changed)
     work = _begin(project, options, audience)
     audience.waits(f"looking up the bases of {counted(len(wanted))}")
-    builds = _builds(project, source, wanted, work.maker.engine)
+    builds = _builds(project, source, wanted, work.maker)
     if options.push:
         check_committed([each.image for each in builds], source.changed)
     audience.waits(f"comparing {counted(len(builds))} with what is out")
@@ -111,9 +111,11 @@ def _begin(project: Project, options: Options, audience: Audience) -> CarryingOu
 
 
 def _builds(
-    project: Project, source: Source, wanted: Sequence[Wanted], engine: Engine
+    project: Project, source: Source, wanted: Sequence[Wanted], maker: Maker
 ) -> list[ImageBuild]:
-    bases = Bases(engine.image, project.registry_at, project.prefix, jobs=project.settings.jobs)
+    engine = maker.engine
+    local = engine.image if maker.builder.sees_engine else lambda _: None
+    bases = Bases(local, project.registry_at, project.prefix, jobs=project.settings.jobs)
     selection = Selection(project, source, bases, engine.platform)
     return selection.builds(wanted)
 

@@ -14,6 +14,7 @@ from hashlib import sha256
 from kargo_release.errors import InvalidError
 from kargo_release.git.tree import Entry, Tree
 from kargo_release.images.dockerignore import MAX_LENGTH, DockerIgnore
+from kargo_release.images.image_keys import FILE_NAME
 
 MOST_FILES = 50_000
 """How many files a context may hold."""
@@ -88,6 +89,9 @@ class Context:
 def read_context(tree: Tree, folder: str, dockerfile: str) -> Context:
     """Return the context in a folder, without what its ignore file leaves out.
 
+    Nor is the image's own image.yaml in it: what it says of the content counts by itself, and the
+    rest, such as the size limit, is to change nothing.
+
     Args:
         tree: The files of a commit, or of the working tree.
         folder: From the repository's root; ``.`` for the root itself.
@@ -102,6 +106,7 @@ def read_context(tree: Tree, folder: str, dockerfile: str) -> Context:
     if dockerfile not in known:
         known |= {each.path: each for each in tree.entries(posixpath.dirname(dockerfile))}
     rules, ignore_file = _rules(tree, known, folder, dockerfile)
+    every.pop(_inside(folder, posixpath.join(posixpath.dirname(dockerfile), FILE_NAME)), None)
     kept = {path: each for path, each in sorted(every.items()) if not rules.leaves_out(path)}
     _check(folder, kept)
     folders = sorted(each for each in _folders(every) if not rules.leaves_out(each))

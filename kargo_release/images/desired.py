@@ -21,6 +21,9 @@ OUR_LABELS = (
 )
 """The labels that every image of ours bears."""
 
+CACHE_TAG = "buildcache"
+"""The tag beside an image where steps are kept."""
+
 
 def counted(count: int) -> str:
     """Return a number of images in words: ``1 image``, ``15 images``."""

@@ -81,11 +81,19 @@ class DockerIgnore:
         return self._below(matched, path)
 
     def _below(self, above: tuple[bool, ...], path: str) -> tuple[bool, ...]:
-        """Return which rules match a path, or did match one above."""
-        return tuple(
-            known or rule.pattern.matches(path)
-            for known, rule in zip(above, self._rules, strict=True)
-        )
+        """Return which rules match a path, or did match one above.
+
+        As builders do, a rule that would change nothing of what those before it say is not tried:
+        below a folder it then does not count as one that matched there.
+        """
+        left_out = False
+        found = []
+        for known, rule in zip(above, self._rules, strict=True):
+            may_change = rule.takes_in == left_out
+            matches = known or (may_change and rule.pattern.matches(path))
+            left_out = not rule.takes_in if matches else left_out
+            found.append(matches)
+        return tuple(found)
 
 
 def _rule(line: str, place: str) -> Rule:

@@ -32,7 +32,7 @@ def pinned(repository: Repository, context: GitContext) -> GitContext:
     if _COMMIT.fullmatch(context.ref):
         return context
     names = [f"refs/tags/{context.ref}^{{}}", f"refs/tags/{context.ref}"]
-    names += [f"refs/heads/{context.ref}", context.ref]
+    names += [f"refs/heads/{context.ref}", f"{context.ref}^{{}}", context.ref]
     found = _listed(repository, context, names)
     commit = next((found[name] for name in names if name in found), None)
     if commit is None:

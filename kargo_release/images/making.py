@@ -13,14 +13,13 @@ from kargo_release.findings import Finding, has_errors
 from kargo_release.git.scratch import temporary_folder
 from kargo_release.images.context import Context
 from kargo_release.images.context_tar import write_dockerfile, write_tar
-from kargo_release.images.desired import ImageBuild
+from kargo_release.images.desired import CACHE_TAG, ImageBuild
 from kargo_release.images.halting import Halting
 from kargo_release.images.image_file import DOCKERFILE
 from kargo_release.images.image_files import GROUP, PASSWD, ImageFiles
 from kargo_release.images.inspection import SMOKE_FAILED, finding, inspect
 
 _SMOKE_SECONDS = 120.0
-_CACHE_TAG = "buildcache"
 # How runtimes tell a program that is not there (opencontainers/runc, exec.LookPath and stat).
 _NOT_THERE = ("executable file not found", "no such file or directory")
 
@@ -163,7 +162,7 @@ class Maker:
 
     def _cache(self, build: ImageBuild) -> str | None:
         repository = build.reference.rpartition(":")[0]
-        return f"{repository}:{_CACHE_TAG}" if self.manner.cache else None
+        return f"{repository}:{CACHE_TAG}" if self.manner.cache else None
 
     def _check_built(self, build: ImageBuild, image: LocalImage) -> None:
         with ThreadPoolExecutor(1) as pool:
@@ -191,7 +190,8 @@ class Maker:
         known = self._set_ids.setdefault(content, {})
         unknown = [path for path in paths if path not in known]
         if base and unknown:
-            held = self.engine.image(base) or self._image(self._only(build))
+            seen = self.engine.image(base) if self.builder.sees_engine else None
+            held = seen or self._image(self._only(build))
             with self.engine.opened(held.id) as files:
                 found = {path: files.file(f"/{path}") for path in unknown}
             known.update((path, each.set_ids if each else 0) for path, each in found.items())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
-from kargo_release.errors import KargoError
+from kargo_release.errors import InvalidError, KargoError
 from kargo_release.images.bases import Bases, base_name, names_of
 from kargo_release.images.context import (
     LARGEST_DOCKERFILE,
@@ -14,7 +14,7 @@ from kargo_release.images.context import (
     read_file,
 )
 from kargo_release.images.demands import of_buildkit
-from kargo_release.images.desired import ImageBuild, Origin
+from kargo_release.images.desired import CACHE_TAG, ImageBuild, Origin
 from kargo_release.images.dockerfile import SCRATCH, Dockerfile, platform_arguments
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.git_commit import pinned
@@ -92,6 +92,7 @@ class Selection:
         meant = self._meant(by_title.values())
         own = {title: _own_bases(recipe, meant) for title, recipe in recipes.items()}
         called = {name for names in own.values() for name in names}
+        _check_apart(self._project, by_title.values())
         ordered = sorted_by_base({each: [*names.values()] for each, names in own.items()})
         self._look_up(by_title.values(), recipes.values(), meant)
         builds: dict[str, ImageBuild] = {}
@@ -130,6 +131,7 @@ class Selection:
             for name in _names(recipes[each.title]):
                 base = known.get(name)
                 if base is not None and name not in meant and base.title not in found:
+                    base = _for_platforms_of(base, each)
                     found[base.title] = base
                     todo.append(base)
         return found, recipes
@@ -217,6 +219,27 @@ class Selection:
         if isinstance(image.context, GitContext):
             return self._pinned.get(image.context, image.context)
         return read_context(self._tree, image.context, f"{image.folder}/{DOCKERFILE}")
+
+
+def _for_platforms_of(base: Wanted, image: Wanted) -> Wanted:
+    """Return a base that nobody asked for by name, built for what is built upon it."""
+    platforms = image.image.platforms
+    return Wanted(replace(base.image, platforms=platforms), base.tag) if platforms else base
+
+
+def _check_apart(project: Project, wanted: Iterable[Wanted]) -> None:
+    """Raise InvalidError where two images would have one name, or one that of the cache."""
+    known: dict[str, Wanted] = {}
+    for one in wanted:
+        reference = project.reference(one.image.repository, one.tag)
+        if reference in known:
+            raise InvalidError(
+                f"{known[reference].title} and {one.title} would both be {reference}",
+                "Give one of them another `repository` or `tag`.",
+            )
+        if one.tag == CACHE_TAG:
+            raise InvalidError(f"{reference} is the name of the cache", "Append something else.")
+        known[reference] = one
 
 
 def _held_back(build: ImageBuild, before: Mapping[str, ImageBuild]) -> ImageBuild:

@@ -15,6 +15,8 @@ from kargo_release.oci import names
 # No marker holds a bracket, so that what is scanned for one is never scanned for the next.
 _MARKER = re.compile(r"\[[bB][uU][iI][lL][dD](?=[\s\]])([^\[\]]*+)(\]?)")
 _CODE = re.compile(r"`[^`\n]*+`")
+# A fenced block (CommonMark 0.31, 4.5); one without its end goes on to the end.
+_FENCED = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 # A line of a mail that is quoted, and the subject of a revert in the message of its merge.
 _QUOTED_LINE = re.compile(r'^[ \t]*+(?:>|(?:[*-] )?(?:Revert|Reapply) ").*', re.MULTILINE)
 # Git's own words (git-revert(1); "Reapply" is the revert of a revert since Git 2.43), and the
@@ -79,7 +81,7 @@ def requests_in(message: str, apps: Collection[str]) -> Found:
 
 def _markers(message: str) -> Iterator[tuple[str, bool]]:
     """Yield what stands behind ``[build``, and whether a bracket closes it."""
-    spoken = _QUOTED_LINE.sub("", _CODE.sub("``", message))
+    spoken = _QUOTED_LINE.sub("", _CODE.sub("``", _FENCED.sub("", message)))
     for found in _MARKER.finditer(spoken):
         yield found[1], bool(found[2])
 

@@ -112,3 +112,21 @@ def test_matches_as_the_regular_expression_that_docker_makes(pattern: str, path:
     wanted = any(expression.fullmatch(each) for each in [path, *above])
 
     assert DockerIgnore.parse(clean.encode(), ".dockerignore").leaves_out(path) is wanted
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "is_left_out"),
+    [
+        ("**/.env\n!app", "app/.env", True),
+        ("**/.env\n!app", "app/main", False),
+        ("*\n!app\n**/.env", "app/.env", True),
+        ("*\n!app\n**/.env\n!app/.env", "app/.env", False),
+        ("a\n!a/b\na/b/c", "a/b/c", True),
+        ("a\n!a/b\na/b/c", "a/b/d", False),
+    ],
+)
+def test_takes_nothing_in_again_by_a_rule_that_came_too_late(
+    rules: str, path: str, is_left_out: bool
+) -> None:
+    """Worked out by moby/patternmatcher 0.6.0, MatchesUsingParentResults."""
+    assert DockerIgnore.parse(rules.encode(), ".dockerignore").leaves_out(path) is is_left_out

@@ -268,3 +268,48 @@ def test_has_the_bases_of_all_platforms(clone: Sandbox) -> None:
     several = builds(clone, "kano", held=held, platforms=("linux/amd64", "linux/arm64"))
     assert set(several["kano"].bases) == {"debian:12", "alpine:3"}
     assert builds(clone, "kano", held=held)["kano"].bases == ("debian:12",)
+
+
+def test_is_the_same_whatever_image_yaml_says_of_checks(clone: Sandbox) -> None:
+    before = digest(clone)
+    write(clone, "kano", "FROM debian:12\nCOPY . /srv\n", "# why\nsmoke: [x]\nsize_limit: 1 GB\n")
+    clone.commit()
+    assert digest(clone) == before
+
+    write(clone, "kano", "FROM debian:12\nCOPY . /srv\n", "arguments: {A: b}\n")
+    clone.commit()
+    assert digest(clone) != before
+
+
+def test_believes_no_label_that_another_image_inherited(clone: Sandbox) -> None:
+    write(clone, "kano", "FROM other/thing:1\n")
+    clone.commit()
+    label = {INPUTS_DIGEST: "sha256:ancestor"}
+    held = {"other/thing:1": local_image(labels=label, repo_digests=(f"other/thing@{DEBIAN}",))}
+
+    for prefix in ("", "host.example/team"):
+        found = builds(clone, "kano", held=held, prefix=prefix)["kano"]
+        assert found.inputs.bases == {"other/thing:1": DEBIAN}
+
+
+def test_builds_bases_for_the_platforms_of_what_is_built_upon_them(clone: Sandbox) -> None:
+    write(clone, "web", "FROM kano:1.0.0-latest\n")
+    clone.commit()
+
+    found = builds(clone, "web", platforms=("linux/arm64",))
+    assert found["kano"].image.platforms == ("linux/arm64",)
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ("repository: kano\n", "kano 1.0.0-latest and web 1.0.0-latest would both be"),
+        ('tag: "{append}"\nappend: buildcache\n', "web:buildcache is the name of the cache"),
+    ],
+)
+def test_refuses_names_that_are_taken(clone: Sandbox, about: str, message: str) -> None:
+    write(clone, "web", "FROM debian:12\n", about)
+    clone.commit()
+
+    with pytest.raises(InvalidError, match=message):
+        builds(clone, "kano", "web")

@@ -138,3 +138,19 @@ def test_a_large_message_takes_no_more_steps_than_it_has_letters(part: str) -> N
     found = requests_in(message, APPS)  # if it went by the square, this would take hours
 
     assert {each.app for each in found.requests} <= {"kano"}
+
+
+@pytest.mark.parametrize(
+    ("message", "apps"),
+    [
+        ("Say how\n\n```\n[build kano]\n```\n", []),
+        ("Say how\n\n```sh\n[build kano]\n```\n[build mapcache]", ["mapcache"]),
+        ("Say how\n\n~~~\n```\n[build kano]\n~~~\n[build mapcache]", ["mapcache"]),
+        ("Say how\n\n```\n[build kano]", []),
+        ("no fence ``` here [build kano]", ["kano"]),
+    ],
+)
+def test_builds_nothing_of_a_fenced_block(message: str, apps: list[str]) -> None:
+    found = requests_in(message, ["kano", "mapcache"])
+
+    assert [each.app for each in found.requests] == apps
