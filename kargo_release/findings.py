@@ -1,7 +1,8 @@
 """What a lint finds: rules, findings with their places, and silencing them with a reason."""
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -115,10 +116,6 @@ class Silence:
     line: int
     lines: range
 
-    def covers(self, finding: Finding) -> bool:
-        """Whether the finding is silenced."""
-        return bool(self.reason) and finding.rule in self.rules and finding.line in self.lines
-
 
 def read_silence(comment: str, line: int, lines: range, everywhere: range) -> Silence | None:
     """Return what a comment silences; None for a comment that speaks of something else.
@@ -144,21 +141,43 @@ def silence(
     findings: Sequence[Finding], silences: Sequence[Silence], subject: str, file: str
 ) -> list[Finding]:
     """Return the findings of a file that nobody silenced, and what is wrong with the silences."""
-    kept = [each for each in findings if not any(silent.covers(each) for silent in silences)]
-    return sorted([*kept, *_of_silences(findings, silences, subject, file)])
+    lines = _lines_by_rule(findings)
+    silenced = {
+        (rule, line)
+        for rule, scope in _scopes(silences)
+        for line in _within(lines.get(rule, []), scope)
+    }
+    kept = [each for each in findings if (each.rule, each.line) not in silenced]
+    return sorted([*kept, *_of_silences(lines, silences, subject, file)])
+
+
+def _lines_by_rule(findings: Sequence[Finding]) -> dict[str, list[int]]:
+    found: dict[str, set[int]] = {}
+    for each in findings:
+        found.setdefault(each.rule, set()).add(each.line)
+    return {rule: sorted(lines) for rule, lines in found.items()}
+
+
+def _scopes(silences: Sequence[Silence]) -> set[tuple[str, range]]:
+    """Return where which rule is silenced; many comments may say the same."""
+    return {(rule, silent.lines) for silent in silences if silent.reason for rule in silent.rules}
+
+
+def _within(lines: Sequence[int], scope: range) -> Sequence[int]:
+    """Return those of some sorted lines that a scope takes in."""
+    return lines[bisect_left(lines, scope.start) : bisect_left(lines, scope.stop)]
 
 
 def _of_silences(
-    findings: Sequence[Finding], silences: Sequence[Silence], subject: str, file: str
+    lines: Mapping[str, Sequence[int]], silences: Sequence[Silence], subject: str, file: str
 ) -> Iterator[Finding]:
     for silent in silences:
         if not silent.reason or not silent.rules:
             what = NO_REASON.title if silent.rules else "a comment silences no rule by name"
             yield finding(NO_REASON, subject, file, silent.line, what)
             continue
-        met = {each.rule for each in findings if silent.covers(each)}
         for rule in dict.fromkeys(silent.rules):
-            if rule not in met:
+            if not _within(lines.get(rule, []), silent.lines):
                 what = f"{rule[:20]} is silenced, and finds nothing here"
                 yield finding(NEEDLESS, subject, file, silent.line, what)
 

@@ -76,7 +76,7 @@ class _Expansion:
     escape: str
     at: int = 0
     is_sure: bool = True
-    unset: set[str] = field(default_factory=set)
+    unset: list[str] = field(default_factory=list)
 
     def word(self, end: str, depth: int) -> str:
         """Return the expanded text up to ``end``, which is taken as well; "" is the text's end."""
@@ -126,7 +126,7 @@ class _Expansion:
     def _modified(self, name: str, depth: int) -> str:
         """Return what stands for ``${name…}``, from what follows the name on."""
         operator = _OPERATOR.match(self.text, self.at)
-        before = set(self.unset)
+        before = len(self.unset)
         if operator is None:
             self.is_sure = self.is_sure and self.text[self.at : self.at + 1] == "}"
         else:
@@ -139,10 +139,10 @@ class _Expansion:
             return word if has_value else ""
         if kind == "-" and not has_value:
             return word
-        self.unset = before  # of a word that does not count
+        del self.unset[before:]  # of a word that does not count
         return self._value(name)
 
     def _value(self, name: str) -> str:
         if name not in self.values:
-            self.unset.add(name)
+            self.unset.append(name)
         return self.values.get(name, "")

@@ -15,6 +15,7 @@ from kargo_release.images.dockerfile_words import unquoted
 DEPTH_LIMIT = 4
 """How deep scripts given to ``sh -c`` or ``$( )`` are looked into."""
 
+_ROOM = 1 << 20
 _WORDS_LIMIT = 100_000  # of an instruction; what is beyond is not looked at
 
 _TOKEN = re.compile(
@@ -93,10 +94,14 @@ def exec_commands(words: Sequence[str]) -> list[Command]:
 
 @dataclass
 class _Reader:
-    """Reads scripts within each other; ``left`` words may still be found."""
+    """Reads scripts within each other.
+
+    ``left`` words may still be found, and ``room`` characters still come out of variables.
+    """
 
     known: dict[str, str]
     left: int = _WORDS_LIMIT
+    room: int = _ROOM
 
     def script(self, script: str, depth: int) -> list[Command]:
         if depth > DEPTH_LIMIT:
@@ -129,7 +134,10 @@ class _Reader:
     def _expanded(self, word: str) -> list[str]:
         found = _VARIABLE.fullmatch(word)
         value = self.known.get(found[1] or found[2]) if found else None
-        return [unquoted(word)] if value is None else value.split(maxsplit=self.left)
+        if value is None or len(value) > self.room:
+            return [unquoted(word)]
+        self.room -= len(value)
+        return value.split(maxsplit=self.left)
 
 
 def _simple(text: str) -> Iterator[list[str]]:

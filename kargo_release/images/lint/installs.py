@@ -1,7 +1,7 @@
 """What the commands of a step install and remove, by the package managers of distributions."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from kargo_release.images.shell import Command
 
@@ -32,17 +32,44 @@ _BUILD_TOOL = re.compile(
 
 def build_tools(commands: Sequence[Command]) -> list[str]:
     """Return the build tools that the commands of one step install and leave in place."""
-    left: dict[str, str] = {}  # by package, how it would be removed as a group
+    left = _Left()
+    marks = any(each.program == "apt-mark" and "auto" in each.operands for each in commands)
     for command in commands:
         verbs = _VERBS.get(command.program)
         if verbs is None:
             continue
         named = packages(command)
         if verb(command) in verbs[0]:
-            left |= {each: _group(command) for each in named if _BUILD_TOOL.fullmatch(each)}
+            left.add((each for each in named if _BUILD_TOOL.fullmatch(each)), _group(command))
         elif verb(command) in verbs[1]:
-            left = {} if _removes_unmarked(command, commands) else _without(left, named)
-    return list(left)
+            left = _Left() if marks and _removes_unmarked(command) else left
+            left.remove(named)
+    return left.packages
+
+
+class _Left:
+    """The packages that are installed, each perhaps as one of a group."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, str] = {}  # by package
+        self._members: dict[str, list[str]] = {}  # by group, those too that have left it
+
+    @property
+    def packages(self) -> list[str]:
+        return list(self._groups)
+
+    def add(self, packages: Iterable[str], group: str) -> None:
+        for each in packages:
+            self._groups[each] = group
+            self._members.setdefault(group, []).append(each)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove packages by their names, or by that of their group."""
+        for name in names:
+            self._groups.pop(name, None)
+            for each in self._members.pop(name, ()) if name else ():
+                if self._groups.get(each) == name:
+                    del self._groups[each]
 
 
 def verb(command: Command) -> str:
@@ -75,12 +102,6 @@ def _group(command: Command) -> str:
     return ""
 
 
-def _without(left: dict[str, str], named: Sequence[str]) -> dict[str, str]:
-    gone: Callable[[str], bool] = set(named).__contains__
-    return {name: group for name, group in left.items() if not gone(name) and not gone(group)}
-
-
-def _removes_unmarked(command: Command, commands: Sequence[Command]) -> bool:
-    """Whether packages are removed that were marked as automatic, as official images do it."""
-    marks = any(each.program == "apt-mark" and "auto" in each.operands for each in commands)
-    return marks and (command.has("--auto-remove", "--autoremove") or "auto" in verb(command))
+def _removes_unmarked(command: Command) -> bool:
+    """Whether packages are removed that are marked as automatic, as official images do it."""
+    return command.has("--auto-remove", "--autoremove") or "auto" in verb(command)

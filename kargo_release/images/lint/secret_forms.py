@@ -24,9 +24,11 @@ _HARMLESS_KEY = re.compile(
     r"|host|idempotency|site|map|hash)_key"
 )
 _HARMLESS_VALUE = re.compile(
-    r"|true|false|yes|no|on|off|none|null|\d{1,5}|/[\w./-]*|[\w-]*(?:dummy|placeholder)[\w-]*",
+    r"|true|false|yes|no|on|off|none|null|\d{1,5}|/[\w./-]*",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[\w-]*")
+_STAND_INS = ("dummy", "placeholder")
 _RANDOM = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[A-Za-z0-9+/=_.-]{16,}")
 _REFERENCE = re.compile(r"\$\{?[A-Za-z_]\w*\}?", re.ASCII)
 
@@ -65,10 +67,14 @@ def may_be_secret(name: str, value: str | None) -> bool:
     if value is None:
         return True
     bare = value.strip().strip("\"'")
-    if _HARMLESS_VALUE.fullmatch(bare):
+    if _HARMLESS_VALUE.fullmatch(bare) or _stands_in(bare):
         return False
     is_surely_named = bool(_NAME.search(_underscored(name)))
     return is_surely_named or bool(_RANDOM.fullmatch(bare) or _REFERENCE.fullmatch(bare))
+
+
+def _stands_in(value: str) -> bool:
+    return bool(_WORD.fullmatch(value)) and any(each in value.lower() for each in _STAND_INS)
 
 
 def kind_of_secret(value: str) -> str:

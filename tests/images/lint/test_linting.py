@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linted import GOOD, PREFIX, image, lint, ours, ours_or_error, source
+from linted import GOOD, PREFIX, image, lint, ours, ours_or_error, rules, source
 from sandbox import Sandbox
 
 from kargo_release.errors import FailedError, RefusedError
@@ -343,3 +343,43 @@ def test_hostile_files_end() -> None:
 def continued(keyword: str, words: list[str]) -> str:
     """Return an instruction on as many lines as it has words, for no line may be too long."""
     return f"{keyword} " + " \\\n".join(words) + "\n"
+
+
+SILENCE = "# kargo-release ignore=KR070 reason: x\n"
+
+
+def wrapped(words: str) -> str:
+    """Return an instruction on many lines, for none may be over 64 KiB."""
+    parts = words.split(" ")
+    return " \\\n".join(" ".join(parts[at : at + 100]) for at in range(0, len(parts), 100))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        wrapped(
+            f"RUN apt-get install {' '.join(f'a{n}-dev' for n in range(6000))}; "
+            + "apt-get remove x; " * 8000
+        ),
+        wrapped("RUN apt-mark auto x; " + "apt-get remove --auto-remove x; " * 20000),
+        wrapped(f"EXPOSE {'1 ' * 15000}") + f"\n{SILENCE}EXPOSE 2" * 1900,
+        wrapped(f'RUN A="{"x " * 250_000}"; {"echo $A; " * 20000}'),
+        wrapped("EXPOSE " + " ".join(f"${{a{n}}}" for n in range(15000))),
+        "\n".join(f"ENV PASSWORD{n}={'dummy' * 6_000}!" for n in range(15)),
+    ],
+    ids=["removals", "unmarked", "silences", "variables", "unset", "stand-ins"],
+)
+def test_takes_hostile_files_in_steps(body: str) -> None:
+    """By looking at each thing beside each other one, some of these would take many minutes."""
+    assert rules(f"FROM debian:bookworm-slim\n{body}\nCMD x\nUSER 1000\n")
+
+
+@pytest.mark.parametrize(
+    ("removed", "is_left"),
+    [("other", True), (".b", True), (".b cmake", False), ("gcc make cmake", False)],
+)
+def test_removes_packages_by_name_and_by_group(removed: str, is_left: bool) -> None:
+    installs = "apk add --virtual .b gcc make && apk add cmake"
+    found = rules(f"FROM alpine:3.20\nRUN {installs} && apk del {removed}\nUSER 1\n")
+
+    assert ("KR020:2" in found) == is_left
