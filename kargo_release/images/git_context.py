@@ -48,7 +48,7 @@ def parse(text: str) -> GitContext | str:
     if "@" in url.partition("://")[2] and not url.startswith("ssh://git@"):
         return "an address without a login; Git's own credential helpers know it"
     if not _URL.fullmatch(url):
-        return f"{FORM}; ssh://git@HOST/PATH.git too"
+        return f"{FORM}; by ssh, with ssh: in front and git@ before HOST"
     if not sharp or not _REF.fullmatch(ref):
         return f"{FORM}, where REF is a branch, a tag or a whole commit"
     if folder and not _stays_inside(folder):

@@ -27,8 +27,11 @@ def test_completes_names_as_docker_does(name: str, full: str) -> None:
 def test_knows_images_with_and_without_their_registry() -> None:
     images = [image("kano"), image("base")]
 
-    assert apps_by_name(images, "")[full_name("kano")] == "kano"
+    assert apps_by_name(images, "") == {
+        "docker.io/library/kano:1.0-latest": "kano", "docker.io/library/base:1.0-latest": "base"
+    }  # fmt: skip
     names = apps_by_name(images, "harbor.example.com/team/")
     assert names[full_name("harbor.example.com/team/base")] == "base"
-    assert names[full_name("base")] == "base"
+    assert names["docker.io/library/base:1.0-latest"] == "base"
+    assert full_name("base") not in names
     assert full_name("other/base") not in names

@@ -74,7 +74,10 @@ class Cookbook:
 
     def _app(self, base: Reference | None) -> str | None:
         """Return the image of this repository that a base is."""
-        return self._apps.get(full_name(base.name)) if base else None
+        if base is None:
+            return None
+        name = full_name(base.name)
+        return self._apps.get(name) or self._apps.get(f"{name}:{base.tag}")
 
     def _parent(self, base: Reference | None, above: tuple[str, ...]) -> Recipe | None:
         """Return the recipe of a base that is an image of this repository, and can be read."""

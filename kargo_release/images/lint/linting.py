@@ -1,5 +1,6 @@
 """Checks the Dockerfiles of images: our rules and Hadolint's, merged, and silenced with reasons."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,10 @@ UNREADABLE = Rule(
     "the Dockerfile can't be read",
     "No builder would take it.",
     "Correct the line.",
+)
+# Any but those that hadolint hands to ShellCheck (hadolint README.md, "Inline").
+_UNKNOWN_SHELL = re.compile(
+    r"\s*hadolint\s+shell\s*=\s*(?!(?:/\S*/)?(?:sh|bash|dash|ash|ksh)\b)", re.IGNORECASE
 )
 
 
@@ -162,12 +167,19 @@ def _our_name(rule: str) -> str:
 
 
 def _for_hadolint(source: Source, recipe: Recipe) -> Lintable:
-    """Return the file with a blank line behind each heredoc, without which Hadolint stops there."""
+    """Return the file with a blank line behind each heredoc, without which Hadolint stops there.
+
+    And without its comments on a shell that ShellCheck does not know: they would silence it without
+    a reason. An instruction SHELL tells the same.
+    """
     ends = {each.end_line for each in recipe.dockerfile.instructions if each.heredocs}
+    comments = (each for each in recipe.dockerfile.comments if _UNKNOWN_SHELL.match(each.text))
+    blank = {each.line for each in comments}
     text: list[str] = []
     numbers: list[int] = []
     for number, line in enumerate(source.data.decode("utf-8-sig").split("\n"), start=1):
-        parts = [line, ""] if number in ends else [line]
+        kept = "" if number in blank else line
+        parts = [kept, ""] if number in ends else [kept]
         text += parts
         numbers += [number] * len(parts)
     return Lintable(recipe.app, source.file, "\n".join(text), numbers)

@@ -84,3 +84,12 @@ def test_lets_the_tags_of_bases_of_the_repository_move_in_every_stage() -> None:
 def test_takes_the_arguments_that_the_builder_sets() -> None:
     assert rules(f"FROM debian:bookworm-slim AS base-amd64\nFROM base-${{TARGETARCH}}{USER}") == []
     assert rules(f"FROM --platform=$BUILDPLATFORM node:20-slim{USER}") == []
+
+
+def test_takes_no_public_image_for_one_of_the_repository() -> None:
+    bases = {"node": f"FROM debian:bookworm-slim{USER}"}
+
+    assert rules("FROM node:latest\nRUN true", bases=bases) == ["KR001:1", "KR011:1"]
+    assert rules("FROM node:20\nRUN true", bases=bases) == ["KR001:1", "KR012:1"]
+    assert rules("FROM node:1.0-latest\nRUN true", bases=bases) == []
+    assert rules("FROM kalisio/node:latest\nRUN true", bases=bases) == []

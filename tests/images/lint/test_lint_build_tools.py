@@ -73,7 +73,7 @@ def test_knows_bases_that_hold_them(base: str, held: str) -> None:
 
 
 def test_a_base_of_the_repository_is_told_for_itself_alone() -> None:
-    assert rules("FROM base:1\nUSER 1000", bases={"base": f"{HEAD}RUN {APT} gcc"}) == []
+    assert rules("FROM base:1.0-latest\nUSER 1000", bases={"base": f"{HEAD}RUN {APT} gcc"}) == []
 
 
 def test_names_the_first_five_packages() -> None:

@@ -31,7 +31,7 @@ def test_looks_for_chown_in_images_of_node(text: str, found: bool) -> None:
 
 def test_looks_at_the_image_alone_and_through_bases_of_the_repository() -> None:
     assert rules(f"FROM node:20 AS build\nCOPY . /src\n{NODE}") == []
-    assert rules("FROM base:1\nCOPY . /opt/app", bases={"base": NODE}) == ["KR050:2"]
+    assert rules("FROM base:1.0-latest\nCOPY . /opt/app", bases={"base": NODE}) == ["KR050:2"]
 
 
 @pytest.mark.parametrize(

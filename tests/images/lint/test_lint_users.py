@@ -57,7 +57,12 @@ def test_counts_build_arguments_of_the_image() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["base:1", "kalisio/base:1", "docker.io/kalisio/base:1", "index.docker.io/kalisio/base:1"],
+    [
+        "base:1.0-latest",
+        "kalisio/base:1",
+        "docker.io/kalisio/base:1",
+        "index.docker.io/kalisio/base:1",
+    ],
 )
 def test_knows_bases_of_the_repository(name: str) -> None:
     assert rules(f"FROM {name}\nRUN true", bases={"base": f"{NODE}USER node"}) == []
@@ -67,10 +72,10 @@ def test_knows_bases_of_the_repository(name: str) -> None:
 
 
 def test_knows_bases_of_bases_and_what_they_trigger() -> None:
-    bases = {"one": f"{NODE}USER node", "two": "FROM one:1\nONBUILD USER root"}
+    bases = {"one": f"{NODE}USER node", "two": "FROM one:1.0-latest\nONBUILD USER root"}
 
-    assert rules("FROM two:1\nRUN true", bases=bases) == ["KR002:1"]
-    assert rules("FROM one:1\nRUN true", bases=bases) == []
+    assert rules("FROM two:1.0-latest\nRUN true", bases=bases) == ["KR002:1"]
+    assert rules("FROM one:1.0-latest\nRUN true", bases=bases) == []
 
 
 def test_takes_another_registrys_image_of_that_name_for_another() -> None:
@@ -81,11 +86,13 @@ def test_takes_another_registrys_image_of_that_name_for_another() -> None:
 
 
 def test_a_base_that_cannot_be_read_is_like_any_other() -> None:
-    assert rules("FROM base:1\nRUN true", bases={"base": "FORM node"}) == ["KR001:1"]
+    assert rules("FROM base:1.0-latest\nRUN true", bases={"base": "FORM node"}) == ["KR001:1"]
 
 
 def test_ends_for_images_that_stand_upon_each_other() -> None:
-    assert rules("FROM base:1\nRUN true", bases={"base": "FROM kano:1"}) == ["KR001:1"]
+    assert rules("FROM base:1.0-latest\nRUN true", bases={"base": "FROM kano:1.0-latest"}) == [
+        "KR001:1"
+    ]
 
 
 def test_says_who_is_root_and_what_to_do() -> None:
@@ -122,8 +129,8 @@ def test_has_the_variables_of_bases_of_the_repository() -> None:
     assert rules(text, bases={"base": base}) == []
     assert rules(text, bases={"base": base.replace("=app", "=root")}) == ["KR002:4"]
     # Of a base on a base, too; ARGs end with an image.
-    middle = "FROM base:1\nRUN true"
-    top = "FROM middle:1\nUSER $APP_USER\n"
+    middle = "FROM base:1.0-latest\nRUN true"
+    top = "FROM middle:1.0-latest\nUSER $APP_USER\n"
     assert rules(top, bases={"base": base, "middle": middle}) == []
     argued = f"{NODE}ARG APP_USER=app\nUSER app"
     assert rules(text, bases={"base": argued}) == ["KR002:4"]

@@ -383,3 +383,13 @@ def test_removes_packages_by_name_and_by_group(removed: str, is_left: bool) -> N
     found = rules(f"FROM alpine:3.20\nRUN {installs} && apk del {removed}\nUSER 1\n")
 
     assert ("KR020:2" in found) == is_left
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["", "# hadolint shell=pwsh\n", "# Hadolint Shell = cmd\n", "# hadolint shell=bash\n"],
+)
+def test_no_comment_switches_shellcheck_off(comment: str) -> None:
+    text = f"{comment}FROM debian:bookworm-slim\nRUN echo $(echo a)\nUSER 1000\n"
+
+    assert "SC2116" in {each.rule for each in lint(text)}
