@@ -16,6 +16,7 @@ from kargo_release.images.context import (
 from kargo_release.images.demands import of_buildkit
 from kargo_release.images.desired import CACHE_TAG, ImageBuild, Origin
 from kargo_release.images.dockerfile import SCRATCH, Dockerfile, platform_arguments
+from kargo_release.images.dockerfile_lines import DockerfileError
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.git_commit import pinned
 from kargo_release.images.git_context import GitContext
@@ -170,7 +171,16 @@ class Selection:
     def _dockerfile(self, data: bytes, file: str, image: Image, platform: str) -> Dockerfile:
         """Return what a Dockerfile says where it is built for a platform."""
         automatic = platform_arguments(platform, self._platform)
-        return parse_dockerfile(data, file, {**automatic, **image.arguments})
+        dockerfile = parse_dockerfile(data, file, {**automatic, **image.arguments})
+        for stage in dockerfile.needed(dockerfile.target(image.target)):
+            if not stage.base.is_sure:
+                raise DockerfileError(
+                    file,
+                    stage.start.line,
+                    "with which image this begins can't be told",
+                    "Write it without `#`, `%` or `/` behind a variable's name.",
+                )
+        return dockerfile
 
     def _build(
         self, wanted: Wanted, recipe: _Recipe, own: Mapping[str, str], called: Set[str]

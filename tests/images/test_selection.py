@@ -313,3 +313,12 @@ def test_refuses_names_that_are_taken(clone: Sandbox, about: str, message: str) 
 
     with pytest.raises(InvalidError, match=message):
         builds(clone, "kano", "web")
+
+
+@pytest.mark.parametrize("base", ["debian:${V%.*}", "debian:${V#1}", "debian:${V/2/3}"])
+def test_refuses_a_base_that_can_not_be_told(clone: Sandbox, base: str) -> None:
+    write(clone, "kano", f"ARG V=12.1\nFROM {base}\n")
+    clone.commit()
+
+    with pytest.raises(InvalidError, match="Dockerfile, line 2: with which image this begins"):
+        builds(clone, "kano")
