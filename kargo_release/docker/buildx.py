@@ -44,6 +44,8 @@ class BuildxBuilder:
         limits: When a build counts as hanging.
     """
 
+    takes_apart = True
+
     def __init__(self, engine: Engine, limits: TimeLimits | None = None) -> None:
         self._engine = engine
         self._limits = limits or TimeLimits()

@@ -7,11 +7,11 @@ from typing import Any
 from kargo_release.docker.engine import Call, Engine
 from kargo_release.docker.faults import SEE_LOG, explained, told
 from kargo_release.docker.order import (
+    ApartContext,
     BuildOrder,
     Built,
     Log,
     Pulse,
-    RemoteContext,
     TarContext,
     TimeLimits,
 )
@@ -31,6 +31,7 @@ class ClassicBuilder:
     """
 
     sees_engine = True
+    takes_apart = False
 
     def __init__(self, engine: Engine, limits: TimeLimits | None = None) -> None:
         self._engine = engine
@@ -55,7 +56,7 @@ class ClassicBuilder:
             yield f"several platforms ({', '.join(order.platforms)})"
         if order.platforms not in ((), (self._engine.platform,)):
             yield f"the platform {order.platforms[0]} on one of {self._engine.platform}"
-        if isinstance(order.context, RemoteContext):
+        if isinstance(order.context, ApartContext):
             yield "a context that is another Git repository, with a Dockerfile of this one"
         if order.secrets:
             yield "secrets"

@@ -30,11 +30,11 @@ class TarContext:
 
 
 @dataclass(frozen=True)
-class RemoteContext:
-    """A build context that BuildKit fetches itself, with a Dockerfile of ours.
+class ApartContext:
+    """A build context beside the Dockerfile, which is no part of it; for BuildKit alone.
 
     Args:
-        address: Docker's ``URL#ref:folder``.
+        address: Docker's ``URL#ref:folder``, which BuildKit fetches itself, or a folder.
         dockerfile: The Dockerfile, a file on this machine.
     """
 
@@ -64,7 +64,7 @@ class BuildOrder:
         attestations: What is pushed with it of `ATTESTATIONS`.
     """
 
-    context: TarContext | RemoteContext
+    context: TarContext | ApartContext
     arguments: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
@@ -110,6 +110,11 @@ class Builder(Protocol):
     @property
     def sees_engine(self) -> bool:
         """Whether it begins with images that the engine has."""
+        ...
+
+    @property
+    def takes_apart(self) -> bool:
+        """Whether the Dockerfile may lie beside the context."""
         ...
 
     def check(self, order: BuildOrder, demand: str) -> None:

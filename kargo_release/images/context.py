@@ -52,8 +52,9 @@ class Context:
         files: Sorted by path.
         folders: Those that the files lie in, and others that the ignore file leaves, sorted.
         dockerfile_path: Where the builder finds the Dockerfile.
-        hidden: Files that are for the builder alone, by path: a Dockerfile that is no part of the
-            context, and the ignore file that keeps it out of the image.
+        hidden: Files that are for the engine's own builder alone, by path: a Dockerfile that is no
+            part of the context, and, in the place of the context's, an ignore file that keeps it
+            out of the image.
     """
 
     tree: Tree
@@ -115,7 +116,6 @@ def read_context(tree: Tree, folder: str, dockerfile: str) -> Context:
     if path in kept:
         return Context(tree, files, _with_folders(files, folders), path, {})
     hidden = _hidden(tree, known[dockerfile], ignore_file if IGNORE_FILE in kept else None)
-    files = tuple(file for file in files if file.path not in hidden)
     return Context(tree, files, _with_folders(files, folders), ASIDE, hidden)
 
 

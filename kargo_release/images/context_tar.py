@@ -3,6 +3,7 @@
 import io
 import tarfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from kargo_release.errors import FailedError
@@ -25,6 +26,23 @@ def write_tar(context: Context, path: Path) -> None:
     _write(_members(context), path)
 
 
+def write_folder(context: Context, path: Path) -> None:
+    """Write the context as a folder, without what BuildKit would not hide.
+
+    Raises:
+        FailedError: It can't be written.
+        InvalidError: A file can't be used.
+    """
+    archive = path.with_suffix(".tar")
+    write_tar(replace(context, hidden={}), archive)
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(path, filter="tar")
+        archive.unlink()
+    except OSError as error:
+        raise _no_room(error) from None
+
+
 def write_dockerfile(text: bytes, path: Path) -> None:
     """Write a context that holds nothing but a Dockerfile, as `write_tar` does."""
     _write([(_info(DOCKERFILE, 0o644), text)], path)
@@ -37,10 +55,14 @@ def _write(members: Iterable[tuple[tarfile.TarInfo, bytes]], path: Path) -> None
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
     except OSError as error:
-        raise FailedError(
-            f"the context of the build can't be written: {error.strerror}",
-            "Make room in the folder for temporary files, or name another in TMPDIR.",
-        ) from None
+        raise _no_room(error) from None
+
+
+def _no_room(error: OSError) -> FailedError:
+    return FailedError(
+        f"the context of the build can't be written: {error.strerror}",
+        "Make room in the folder for temporary files, or name another in TMPDIR.",
+    )
 
 
 def _members(context: Context) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
@@ -49,6 +71,8 @@ def _members(context: Context) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
         info.type = tarfile.DIRTYPE
         yield info, b""
     for file, data in context.contents():
+        if file.path in context.hidden:
+            continue
         yield _link(file, data) if file.entry.is_link else (_plain(file), data)
     for path, data in context.hidden.items():
         yield _info(path, 0o644), data

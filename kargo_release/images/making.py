@@ -7,12 +7,12 @@ from pathlib import Path
 
 from kargo_release.docker.engine import Engine
 from kargo_release.docker.image import Ended, LocalImage
-from kargo_release.docker.order import Builder, BuildOrder, Built, RemoteContext, TarContext
+from kargo_release.docker.order import ApartContext, Builder, BuildOrder, Built, TarContext
 from kargo_release.errors import FailedError, InterruptError, RefusedError, excerpt
 from kargo_release.findings import Finding, has_errors
 from kargo_release.git.scratch import temporary_folder
 from kargo_release.images.context import Context
-from kargo_release.images.context_tar import write_dockerfile, write_tar
+from kargo_release.images.context_tar import write_dockerfile, write_folder, write_tar
 from kargo_release.images.desired import CACHE_TAG, ImageBuild
 from kargo_release.images.halting import Halting
 from kargo_release.images.image_file import DOCKERFILE
@@ -75,7 +75,7 @@ class Maker:
                 f" {', '.join(build.own_bases)}",
                 "Push both, with --push; or use the engine's own: docker buildx use default",
             )
-        context = _context(build, Path())
+        context = self._context(build, Path())
         orders = [self._order(build, context)]
         if push and self._is_pushed_by_builder(build):
             orders.append(self._order_to_push(build, context))
@@ -91,7 +91,7 @@ class Maker:
         """
         self.listener.step(build, "building")
         with temporary_folder() as folder:
-            order = self._order(build, written(build, folder))
+            order = self._order(build, self._written(build, folder))
             image = self._image(self._built(build, order).image)
         self.listener.step(build, "checking the image")
         self._check_built(build, image)
@@ -111,7 +111,7 @@ class Maker:
         if not self._is_pushed_by_builder(build):
             return self.engine.push(build.reference, lambda line: self.listener.line(build, line))
         with temporary_folder() as folder:
-            order = self._order_to_push(build, written(build, folder))
+            order = self._order_to_push(build, self._written(build, folder))
             return self._built(build, order).digest
 
     def _built(self, build: ImageBuild, order: BuildOrder) -> Built:
@@ -124,7 +124,7 @@ class Maker:
         """Whether what is pushed is more than the one image that the engine has."""
         return len(build.image.platforms) > 1 or bool(self.manner.attestations)
 
-    def _order(self, build: ImageBuild, context: TarContext | RemoteContext) -> BuildOrder:
+    def _order(self, build: ImageBuild, context: TarContext | ApartContext) -> BuildOrder:
         """Return the order of an image that can be looked at: of the engine's platform at best."""
         platforms = build.image.platforms
         own = [each for each in platforms if each == self.engine.platform]
@@ -141,7 +141,7 @@ class Maker:
             secrets=self.manner.secrets,
         )
 
-    def _order_to_push(self, build: ImageBuild, context: TarContext | RemoteContext) -> BuildOrder:
+    def _order_to_push(self, build: ImageBuild, context: TarContext | ApartContext) -> BuildOrder:
         return BuildOrder(
             context=context,
             arguments=build.image.arguments,
@@ -196,6 +196,24 @@ class Maker:
                 found = {path: files.file(f"/{path}") for path in unknown}
             known.update((path, each.set_ids if each else 0) for path, each in found.items())
         return known if base else {}
+
+    def _context(self, build: ImageBuild, folder: Path) -> TarContext | ApartContext:
+        """Return where the builder finds what it builds from, written or not."""
+        if not isinstance(build.context, Context):
+            return ApartContext(str(build.context), folder / DOCKERFILE)
+        if build.context.hidden and self.builder.takes_apart:
+            return ApartContext(str(folder / "context"), folder / DOCKERFILE)
+        return TarContext(folder / "context.tar", build.context.dockerfile_path)
+
+    def _written(self, build: ImageBuild, folder: Path) -> TarContext | ApartContext:
+        context = self._context(build, folder)
+        if isinstance(context, ApartContext):
+            context.dockerfile.write_bytes(build.dockerfile)
+            if isinstance(build.context, Context):
+                write_folder(build.context, Path(context.address))
+        elif isinstance(build.context, Context):
+            write_tar(build.context, context.file)
+        return context
 
     def _only(self, build: ImageBuild) -> str:
         """Return the Id of the base, which BuildKit keeps to itself, brought into the engine."""
@@ -257,23 +275,3 @@ def broken(build: ImageBuild, findings: Sequence[Finding]) -> FindingsError:
         f"{build.title}: {first.rule} {first.message} ({first.file}:{first.line}){others}",
         first.remedy,
     )
-
-
-def written(build: ImageBuild, folder: Path) -> TarContext | RemoteContext:
-    """Return what the builder gets, with its files written into a folder.
-
-    Raises:
-        FailedError: They can't be written.
-    """
-    context = _context(build, folder)
-    if isinstance(context, TarContext) and isinstance(build.context, Context):
-        write_tar(build.context, context.file)
-    elif isinstance(context, RemoteContext):
-        context.dockerfile.write_bytes(build.dockerfile)
-    return context
-
-
-def _context(build: ImageBuild, folder: Path) -> TarContext | RemoteContext:
-    if isinstance(build.context, Context):
-        return TarContext(folder / "context.tar", build.context.dockerfile_path)
-    return RemoteContext(str(build.context), folder / DOCKERFILE)

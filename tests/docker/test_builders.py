@@ -21,9 +21,9 @@ from kargo_release.docker.engine import Engine
 from kargo_release.docker.faults import SEE_LOG
 from kargo_release.docker.login import Login
 from kargo_release.docker.order import (
+    ApartContext,
     Builder,
     BuildOrder,
-    RemoteContext,
     TarContext,
     TimeLimits,
 )
@@ -194,7 +194,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-REMOTE = RemoteContext("https://git.example.org/x.git#v1", Path("Dockerfile"))
+REMOTE = ApartContext("https://git.example.org/x.git#v1", Path("Dockerfile"))
 
 
 @pytest.mark.parametrize(

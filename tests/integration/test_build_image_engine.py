@@ -154,3 +154,31 @@ def test_tells_an_engine_without_room(
 
     assert (ended.exit_code, states(ended)) == (1, {"kano": "failed"}), ended.err
     assert ended.tells("no space left on device", "docker system prune")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ignored", ["", "unwanted\n!.dockerignore\n"])
+def test_a_dockerfile_outside_of_the_context_gets_into_no_image(
+    tmp_path: Path,
+    docker_engine: DockerEngine,
+    docker_host: DockerRegistry,
+    configuration: Path,
+    ignored: str,
+) -> None:
+    workshop = workshop_of(tmp_path / "clone", docker_engine, docker_host.host, configuration)
+    listing = "ls -AR /srv > /tmp/all; cat /tmp/all; test -x /srv/run; test -L /srv/link; ! grep"
+    smoke = f"smoke: [sh, -ec, '{listing} -E \"kargo|unwanted\" /tmp/all']\n"
+    text = DOCKERFILE.replace("hello /srv/hello", ". /srv/").replace("/srv/hello", "/srv/run")
+    workshop.write("kano", text, f"context: app\n{smoke}")
+    for name in ("run", "unwanted", "sub/file"):
+        workshop.sandbox.write(f"app/{name}", f"{name} of {workshop.registry}{configuration}\n")
+    (workshop.sandbox.path / "app/run").chmod(0o755)
+    (workshop.sandbox.path / "app/link").symlink_to("run")
+    if ignored:
+        workshop.sandbox.write("app/.dockerignore", ignored)
+    else:
+        (workshop.sandbox.path / "app/unwanted").unlink()
+    workshop.commit()
+    built = workshop.build("kano", "--verbose")
+
+    assert (built.exit_code, states(built)) == (0, {"kano": "built"}), built.err
