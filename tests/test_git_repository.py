@@ -355,3 +355,25 @@ def test_an_interrupt_stops_git_and_waits_for_nothing(local: Sandbox) -> None:
     assert process.wait(30) == 42
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+@pytest.mark.parametrize("ref", ["^HEAD", "HEAD..HEAD", "HEAD^@"])
+def test_takes_only_what_names_one_commit(tmp_path: Path, ref: str) -> None:
+    sandbox = Sandbox.make(tmp_path / "clone")
+    sandbox.write("file", "")
+    sandbox.commit()
+
+    with pytest.raises(InvalidError, match="there is no commit"):
+        opened(sandbox).commit(ref)
+
+
+def test_tells_a_commit_without_a_time(tmp_path: Path) -> None:
+    sandbox = Sandbox.make(tmp_path / "clone")
+    sandbox.write("file", "")
+    sandbox.commit()
+    tree = sandbox.git("rev-parse", "HEAD^{tree}")
+    odd = f"tree {tree}\nauthor A <a@b> 1 +0000\ncommitter nobody\n\nodd\n"
+    commit = sandbox.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=odd)
+
+    with pytest.raises(InvalidError, match="does not tell when it was made"):
+        opened(sandbox).commit(commit)

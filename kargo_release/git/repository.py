@@ -1,5 +1,6 @@
 """A clone: what its commits and its working tree hold, and its tags."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import git
 
 _NEUTRAL_IDENTITY = "kargo-release <kargo-release@localhost>"
+_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NOTHING = ""  # what git-update-ref(1) takes for a ref that must not be there yet
 
 
@@ -80,7 +82,8 @@ class Repository:
         """
         asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
         status, output, said = self.execute(asked)
-        sha = output.decode().strip() if status == 0 else None
+        found = output.decode(errors="replace").strip() if status == 0 else ""
+        sha = found if _OBJECT.fullmatch(found) else None  # not so of `^HEAD`
         self._check_trusted(said)
         if sha is None and ref == "HEAD":
             raise InvalidError("the repository has no commit yet", "Commit something first.")
@@ -90,7 +93,11 @@ class Repository:
                 "Name a commit, a branch or a tag; `git fetch --tags` brings what is missing.",
             )
         shown = self.run(["show", "--no-patch", "--no-show-signature", "--format=%H %ct", sha])
-        name, time = shown.decode().split()
+        name, _, time = shown.decode(errors="replace").strip().partition(" ")
+        if not time.isdecimal():
+            raise InvalidError(
+                f"commit {short(sha)} does not tell when it was made", "Make another in its place."
+            )
         return Commit(name, int(time))
 
     def _check_trusted(self, said: str) -> None:

@@ -94,6 +94,15 @@ class CarryingOut:
 
 
 def _needed(rows: Sequence[ImageRow]) -> set[str]:
-    """Return the titles of those that something is built upon."""
-    lacking = [row for row in rows if row.error is None and not row.is_complete]
-    return {title for row in lacking for title in row.desired.own_bases}
+    """Return the titles of those that something is built upon, at any depth.
+
+    One of them may have to be built again for that, and then needs its own bases.
+    """
+    known = {row.desired.title: row.desired.own_bases for row in rows}
+    waiting = [row.desired.title for row in rows if row.error is None and not row.is_complete]
+    found: set[str] = set()
+    while waiting:
+        bases = set(known[waiting.pop()]) - found
+        found |= bases
+        waiting += bases
+    return found

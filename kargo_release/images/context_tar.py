@@ -43,6 +43,18 @@ def write_folder(context: Context, path: Path) -> None:
         raise _no_room(error) from None
 
 
+def write_plain(data: bytes, path: Path) -> None:
+    """Write a file beside the context.
+
+    Raises:
+        FailedError: It can't be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise _no_room(error) from None
+
+
 def write_dockerfile(text: bytes, path: Path) -> None:
     """Write a context that holds nothing but a Dockerfile, as `write_tar` does."""
     _write([(_info(DOCKERFILE, 0o644), text)], path)

@@ -5,6 +5,7 @@ Sources: moby/patternmatcher ``ignorefile/ignorefile.go`` (ReadAll) for the line
 """
 
 import posixpath
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +18,8 @@ MAX_LENGTH = 65536
 
 _BYTE_ORDER_MARK = "\ufeff"
 # Go's unicode.IsSpace; str.strip() takes four control characters more.
+_MOST_RULES = 1_000  # each is tried on every file
+_MANY_FOLDERS = re.compile(r"(?:\*\*/)+")
 _SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
@@ -47,16 +50,20 @@ class DockerIgnore:
             source: Its name, for messages.
 
         Raises:
-            InvalidError: Docker can't read a rule, or the file is longer than 64 KiB.
+            InvalidError: Docker can't read a rule, the file is longer than 64 KiB, or it has over
+                1,000 rules.
         """
         if len(data) > MAX_LENGTH:
             raise InvalidError(f"{source} is longer than {MAX_LENGTH} bytes", "Shorten it.")
         text = data.decode(errors="surrogateescape").removeprefix(_BYTE_ORDER_MARK)
-        return cls(
+        rules = [
             _rule(line, f"{source}:{number}")
             for number, line in enumerate(text.split("\n"), start=1)
             if line.strip(_SPACE) and not line.startswith("#")
-        )
+        ]
+        if len(rules) > _MOST_RULES:
+            raise InvalidError(f"{source} has over {_MOST_RULES:,} rules", "Leave out folders.")
+        return cls(rules)
 
     def leaves_out(self, path: str) -> bool:
         """Whether no builder sees the file or folder at a path from the context's top."""
@@ -103,7 +110,7 @@ def _rule(line: str, place: str) -> Rule:
     if not text:
         raise InvalidError(f"{place}: `!` stands alone", "Write what to take in behind it.")
     # POSIX lets two slashes in front stand for something else, and Go does not.
-    clean = posixpath.normpath(text).replace("//", "/")
+    clean = _MANY_FOLDERS.sub("**/", posixpath.normpath(text).replace("//", "/"))
     if len(clean) > 1:
         clean = clean.removeprefix("/")
     try:

@@ -106,14 +106,12 @@ def _with_contexts(
 def _holds_files(tree: Tree, folder: str) -> bool:
     try:
         return bool(tree.entries(folder))
-    except FailedError as error:
-        if "beyond a symbolic link" in error.message:  # Git's word for the working tree
-            return False
-        raise
+    except (FailedError, OSError):  # it is ignored, beyond a link, too long for a name, …
+        return False
 
 
 def _no_context(image: Image) -> InvalidError:
     return InvalidError(
         f"{image.folder}/{FILE_NAME}: there are no files in the folder {image.context}",
-        "`context` is a folder from the repository's root; symbolic links to it are not followed.",
+        "`context` is a folder from the repository's root; what Git ignores, or a link leads to, is none.",
     )

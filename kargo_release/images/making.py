@@ -12,7 +12,12 @@ from kargo_release.errors import FailedError, InterruptError, RefusedError, exce
 from kargo_release.findings import Finding, has_errors
 from kargo_release.git.scratch import temporary_folder
 from kargo_release.images.context import Context
-from kargo_release.images.context_tar import write_dockerfile, write_folder, write_tar
+from kargo_release.images.context_tar import (
+    write_dockerfile,
+    write_folder,
+    write_plain,
+    write_tar,
+)
 from kargo_release.images.desired import CACHE_TAG, ImageBuild
 from kargo_release.images.halting import Halting
 from kargo_release.images.image_file import DOCKERFILE
@@ -208,7 +213,7 @@ class Maker:
     def _written(self, build: ImageBuild, folder: Path) -> TarContext | ApartContext:
         context = self._context(build, folder)
         if isinstance(context, ApartContext):
-            context.dockerfile.write_bytes(build.dockerfile)
+            write_plain(build.dockerfile, context.dockerfile)
             if isinstance(build.context, Context):
                 write_folder(build.context, Path(context.address))
         elif isinstance(build.context, Context):

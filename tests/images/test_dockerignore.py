@@ -130,3 +130,17 @@ def test_takes_nothing_in_again_by_a_rule_that_came_too_late(
 ) -> None:
     """Worked out by moby/patternmatcher 0.6.0, MatchesUsingParentResults."""
     assert DockerIgnore.parse(rules.encode(), ".dockerignore").leaves_out(path) is is_left_out
+
+
+def test_takes_no_rules_without_end() -> None:
+    assert DockerIgnore.parse(b"a\n" * 1000, ".dockerignore").leaves_out("a")
+    with pytest.raises(InvalidError, match="over 1,000 rules"):
+        DockerIgnore.parse(b"a\n" * 1001, ".dockerignore")
+
+
+def test_takes_many_folders_for_one() -> None:
+    rules = DockerIgnore.parse(b"**/" * 20_000 + b"a", ".dockerignore")
+
+    assert rules.leaves_out("a")
+    assert rules.leaves_out("b/c/a")
+    assert not any(rules.leaves_out(f"b/c{number}") for number in range(3000))

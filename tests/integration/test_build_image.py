@@ -1,5 +1,6 @@
 """build-image with a real engine and a real registry."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -374,4 +375,30 @@ def test_pushes_nothing_that_begins_with_what_is_not_committed(workshop: Worksho
     assert web is not None
     assert web.labels["org.opencontainers.image.revision"] == workshop.sandbox.git(
         "rev-parse", "HEAD"
+    )
+
+
+@pytest.mark.long
+def test_builds_again_all_that_an_image_stands_on_where_the_engine_lacks_it(
+    workshop: Workshop, docker_engine: DockerEngine
+) -> None:
+    bases = {
+        "lowest": "debian:bookworm-slim",
+        "middle": "lowest:1.0.0-latest",
+        "top": "middle:1.0.0-latest",
+    }
+    for app, base in bases.items():
+        workshop.write(app, DOCKERFILE.replace("debian:bookworm-slim", base))
+    workshop.commit("Add them")
+    assert workshop.build("top", "--push").exit_code == 0
+    for app in bases:
+        for name in (f"{workshop.registry}/{app}:1.0.0-latest", f"{app}:1.0.0-latest"):
+            subprocess.run(["docker", "--host", docker_engine.host, "rmi", "--force", name],
+                           capture_output=True, check=False)  # fmt: skip
+    workshop.sandbox.write("images/top/hello", f"new of {workshop.registry}\n")
+    workshop.commit("Change the top")
+    ended = workshop.build("top", "--push")
+
+    assert states(ended) == {"lowest": "unchanged", "middle": "unchanged", "top": "replaced"}, (
+        ended.err
     )

@@ -78,3 +78,16 @@ def test_says_that_there_are_no_images(tmp_path: Path) -> None:
     ended = Sandbox.make(tmp_path / "clone").run("list-images")
 
     assert (ended.exit_code, ended.out) == (0, "no image in images/\n")
+
+
+@pytest.mark.parametrize("folder", ["ignored", "x" * 300, "a" + "/b" * 1000])
+def test_a_context_that_is_none_hides_no_other(sandbox: Sandbox, folder: str) -> None:
+    sandbox.write(".gitignore", "ignored\n")
+    sandbox.write("ignored/file", "")
+    sandbox.write("images/odd/Dockerfile", "FROM scratch\n")
+    sandbox.write("images/odd/image.yaml", f"version: 1.0.0\ncontext: {folder}\n")
+    ended = sandbox.run("list-images", "--json")
+
+    found = {each["app"]: each for each in ended.document["images"]}
+    assert "there are no files in the folder" in found.pop("odd")["error"]["message"]
+    assert any(each["error"] is None for each in found.values())
