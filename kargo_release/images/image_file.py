@@ -113,5 +113,5 @@ def _holds_files(tree: Tree, folder: str) -> bool:
 def _no_context(image: Image) -> InvalidError:
     return InvalidError(
         f"{image.folder}/{FILE_NAME}: there are no files in the folder {image.context}",
-        "`context` is a folder from the repository's root, not ignored, and behind no link.",
+        "`context` is a folder of the repository, not ignored, and behind no symbolic links.",
     )
