@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from confidential import betrayed, check, checked_communicate
-from docker_engine import DockerEngine, buildx_plugin, import_bases
+from docker_engine import DockerEngine, buildx_plugin, import_bases, import_debian
 from docker_engine import docker_engine as running_engine
 from sandbox import Sandbox
 from servers import DockerRegistry, docker_registry
@@ -82,9 +82,9 @@ def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEn
 
 @pytest.fixture(scope="session")
 def newer_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
-    """Run one engine that keeps images as containerd does, with the bases."""
+    """Run one engine that keeps images as containerd does, with Debian."""
     with running_engine(tmp_path_factory.mktemp("newer"), is_newer=True) as engine:
-        import_bases(engine)
+        import_debian(engine)
         yield engine
 
 

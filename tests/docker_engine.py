@@ -146,13 +146,18 @@ def _clean_up_after_a_kill(*folders: Path) -> None:
             subprocess.run([need("umount"), "--lazy", place], check=False)
 
 
-def import_bases(engine: DockerEngine) -> None:
-    """Give the engine the two bases, as if they had been pulled."""
-    bases = _kept()
-    debian, node = bases / "debian.tar", bases / "node.tar"
+def import_debian(engine: DockerEngine) -> None:
+    """Give the engine Debian, as if it had been pulled."""
+    debian = _kept() / "debian.tar"
     if not debian.exists():
         make(debian, lambda file: _debootstrap(engine, file))
     engine.run("load", "--input", str(debian))
+
+
+def import_bases(engine: DockerEngine) -> None:
+    """Give the engine the two bases, Debian and the larger one of Node."""
+    import_debian(engine)
+    node = _kept() / "node.tar"
     if not node.exists():
         make(node, lambda file: _build_node(engine, file))
     engine.run("load", "--input", str(node))

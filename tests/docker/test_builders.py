@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from docker_engine import DEBIAN, DockerEngine, docker_engine, import_bases
+from docker_engine import DEBIAN, DockerEngine, docker_engine, import_debian
 from servers import docker_registry
 
 from kargo_release.docker.builders import builder_for
@@ -269,7 +269,7 @@ def test_tells_an_engine_that_dies_in_the_middle(
     tmp_path: Path, write: Write, buildx: Path
 ) -> None:
     with docker_engine(tmp_path) as dying:
-        import_bases(dying)
+        import_debian(dying)
         environ = {**os.environ, "DOCKER_HOST": dying.host}
         engine = Engine.connect(environ)
         order = BuildOrder(write(f"FROM {DEBIAN}\nRUN echo begun; sleep 500\n"))

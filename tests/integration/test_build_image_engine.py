@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from building import DOCKERFILE, Workshop, only, rules, states
-from docker_engine import DEBIAN, DockerEngine, docker_engine, import_bases
+from docker_engine import DEBIAN, DockerEngine, docker_engine, import_debian
 from parts import need
 from sandbox import Sandbox
 from servers import DockerRegistry, docker_registry
@@ -34,7 +34,7 @@ def room(tmp_path: Path) -> Iterator[Path]:
     """Give a folder with room for the base, and for little more."""
     folder = tmp_path / "room"
     folder.mkdir()
-    mount = [need("mount"), "-t", "tmpfs", "-o", "size=700m", "none", str(folder)]
+    mount = [need("mount"), "-t", "tmpfs", "-o", "size=500m", "none", str(folder)]
     subprocess.run(mount, check=True)
     yield folder
     subprocess.run([need("umount"), "--lazy", str(folder)], check=True)
@@ -115,7 +115,7 @@ def test_tells_an_engine_that_dies_and_completes_it_with_the_next(
     for name in ("data", "other"):
         (tmp_path / name).mkdir()
     with docker_engine(tmp_path / "data") as dying:
-        import_bases(dying)
+        import_debian(dying)
         workshop = workshop_of(tmp_path / "clone", dying, docker_host.host, configuration)
         workshop.write("kano", slow)
         workshop.commit()
@@ -129,7 +129,7 @@ def test_tells_an_engine_that_dies_and_completes_it_with_the_next(
     workshop.write("kano")
     workshop.commit()
     with docker_engine(tmp_path / "other") as other:
-        import_bases(other)
+        import_debian(other)
         again = workshop.build("kano", "--push", environ={"DOCKER_HOST": other.host})
 
     assert process.returncode == 1, err
@@ -143,7 +143,7 @@ def test_tells_an_engine_without_room(
     tmp_path: Path, room: Path, docker_host: DockerRegistry, configuration: Path
 ) -> None:
     with docker_engine(room) as full:
-        import_bases(full)
+        import_debian(full)
         workshop = workshop_of(tmp_path / "clone", full, docker_host.host, configuration)
         for number in range(3):
             path = workshop.sandbox.path / f"images/kano/large-{number}"
