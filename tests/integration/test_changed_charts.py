@@ -53,11 +53,12 @@ def changed(sandbox: Sandbox, *words: str) -> dict[str, Any]:
     ended = sandbox.run("changed-charts", *words, "--json")
     assert ended.exit_code == 0, ended.err
     found = {each["name"]: each for each in ended.document["charts"]}
-    return {name: each for name, each in found.items() if each["state"] != "unchanged"}
+    assert "unchanged" not in {each["change"] for each in found.values()}
+    return found
 
 
 def states(sandbox: Sandbox, *words: str) -> dict[str, str]:
-    return {name: each["state"] for name, each in changed(sandbox, *words).items()}
+    return {name: each["change"] for name, each in changed(sandbox, *words).items()}
 
 
 def refused(sandbox: Sandbox, *words: str) -> Ended:
@@ -79,10 +80,10 @@ def test_tells_what_a_change_in_a_library_is_to_those_that_pack_it(charts: Sandb
     charts.commit()
 
     assert charts.run("changed-charts").out == (
-        "CHART  VERSION  STATE    WHY\n"
-        "kano   1.0.0    follows  kargo changed: templates/_names.tpl; different render\n"
-        "kargo  1.0.0    changed  templates/_names.tpl\n"
-        "web    1.0.0    follows  kargo changed: templates/_names.tpl; same render\n"
+        "CHART  VERSION  CHANGE     WHY\n"
+        "kano   1.0.0    dependent  kargo changed: templates/_names.tpl; different render\n"
+        "kargo  1.0.0    changed    templates/_names.tpl\n"
+        "web    1.0.0    dependent  kargo changed: templates/_names.tpl; same render\n"
         "1 chart unchanged\n"
     )
     found = changed(charts)
@@ -104,7 +105,23 @@ def test_follows_libraries_on_libraries(charts: Sandbox) -> None:
     charts.write("charts/base/templates/_names.tpl", "new\n")
     charts.commit()
 
-    assert states(charts) == {"base": "changed", "middle": "follows", "top": "follows"}
+    found = changed(charts)
+    assert {name: each["change"] for name, each in found.items()} == {
+        "base": "changed", "middle": "dependent", "top": "dependent"
+    }  # fmt: skip
+    assert found["top"]["reasons"] == ["base changed: templates/_names.tpl"]
+
+
+def test_takes_a_chart_that_is_kept_in_another_for_its_own(charts: Sandbox) -> None:
+    for greeting in ("hello", "welcome"):
+        charts.write("charts/alone/charts/redis/Chart.yaml", "name: redis\nversion: 1.0.0\n")
+        charts.write("charts/alone/charts/redis/values.yaml", f"greeting: {greeting}\n")
+        charts.commit()
+        if greeting == "hello":
+            release(charts, "alone", version="0.9.0")
+            charts.git("tag", "-d", "alone-1.0.0")
+
+    assert states(charts) == {"alone": "changed"}
 
 
 def test_is_as_at_its_own_last_release_whatever_the_library_was_meanwhile(charts: Sandbox) -> None:
@@ -118,7 +135,7 @@ def test_is_as_at_its_own_last_release_whatever_the_library_was_meanwhile(charts
     assert changed(charts)["kano"]["files"] == [
         {"chart": None, "path": "Chart.yaml", "how": "modified"}
     ]
-    assert states(charts)["web"] == "follows"
+    assert states(charts)["web"] == "dependent"
 
 
 def _text(sandbox: Sandbox, name: str) -> str:
@@ -141,11 +158,11 @@ def test_tells_new_deleted_and_renamed_charts(charts: Sandbox) -> None:
     charts.commit()
 
     found = changed(charts)
-    assert {name: each["state"] for name, each in found.items()} == {
+    assert {name: each["change"] for name, each in found.items()} == {
         "new": "new", "together": "renamed", "web": "deleted"
     }  # fmt: skip
     assert found["together"]["renamed_from"] == "alone"
-    assert found["web"]["released"]["version"] == "1.0.0"
+    assert found["web"]["last_release"]["version"] == "1.0.0"
     table = charts.run("changed-charts").out
     assert "never released" in table
     assert "was alone" in table
@@ -233,7 +250,7 @@ def test_finds_libraries_however_they_are_written(charts: Sandbox, at: str) -> N
     charts.commit()
     charts.git("tag", "-d", "kano-1.0.0")
 
-    assert states(charts)["kano"] == "follows"
+    assert states(charts)["kano"] == "dependent"
 
 
 def test_a_chart_that_can_not_be_read_hides_no_other(charts: Sandbox) -> None:
@@ -243,8 +260,8 @@ def test_a_chart_that_can_not_be_read_hides_no_other(charts: Sandbox) -> None:
     charts.commit()
     ended = refused(charts)
 
-    found = {each["name"]: each["state"] for each in ended.document["charts"]}
-    assert found == {"alone": "failed", "kano": "failed", "kargo": "unchanged", "web": "failed"}
+    found = {each["name"]: each["change"] for each in ended.document["charts"]}
+    assert found == {"alone": "failed", "kano": "failed", "web": "failed"}
     assert "in a circle" in ended.out
 
 

@@ -1,6 +1,6 @@
 """What became of a chart since it was last released, or since a commit."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,13 +8,15 @@ from kargo_release.charts.changes.releases import LastRelease
 from kargo_release.charts.packed import PackedFile, subchart_entry
 from kargo_release.errors import KargoError
 
+_NAMED = 3  # files that a reason names
+
 
 class Kind(StrEnum):
     """What became of a chart; the words of the document."""
 
     NEW = "new"
     CHANGED = "changed"
-    FOLLOWS = "follows"  # only what it packs of other charts changed
+    DEPENDENT = "dependent"  # only what it packs of other charts changed
     RENAMED = "renamed"
     DELETED = "deleted"
     UNCHANGED = "unchanged"
@@ -55,7 +57,7 @@ class ChartChange:
         last: What it was last released as; None for never.
         base: The commit that it is compared with; empty for none.
         files: What differs, sorted: its own files first.
-        render: For what follows only: whether that shows.
+        render: Of a dependent only: whether that shows.
         origin: Of a renamed chart, what it was called.
         error: Why it can't be told.
     """
@@ -73,20 +75,60 @@ class ChartChange:
     @property
     def is_due(self) -> bool:
         """Whether a release of it would differ from the last one in what somebody gets."""
-        follows = self.kind is Kind.FOLLOWS and self.render is not Render.SAME
-        return follows or self.kind in (Kind.NEW, Kind.CHANGED, Kind.RENAMED)
+        shows = self.kind is Kind.DEPENDENT and self.render is not Render.SAME
+        return shows or self.kind in (Kind.NEW, Kind.CHANGED, Kind.RENAMED)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is what it is, in words; what it packs of other charts a line for each of them."""
+        if self.error:
+            return (self.error.message,)
+        if self.kind is Kind.RENAMED:
+            return (f"was {self.origin}",)
+        if self.kind is Kind.DELETED or (self.kind is Kind.NEW and not self.files):
+            return (f"last released as {self.last.version}" if self.last else "never released",)
+        return tuple(_reason(chart, files) for chart, files in self._by_chart().items())
+
+    def _by_chart(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for each in self.files:
+            found.setdefault(each.chart, []).append(each.path)
+        return found
 
 
-def differing(before: Iterable[PackedFile], after: Iterable[PackedFile]) -> tuple[FileChange, ...]:
-    """Return what differs between the files of two packed charts, sorted."""
+def _reason(chart: str, paths: Sequence[str]) -> str:
+    more = len(paths) - _NAMED
+    named = ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{chart} changed: {named}" if chart else named
+
+
+def differing(
+    before: Iterable[PackedFile], after: Iterable[PackedFile], others: Container[str]
+) -> tuple[FileChange, ...]:
+    """Return what differs between the files of two packed charts, sorted.
+
+    Args:
+        before: What was packed.
+        after: What is.
+        others: The charts of this repository that are packed into it; all else is its own.
+    """
     old = {file.path: file.data for file in before}
     new = {file.path: file.data for file in after}
-    return tuple(sorted(_changes(old, new)))
+    return tuple(sorted(set(_changes(old, new, others))))
 
 
-def _changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[FileChange]:
+def _changes(
+    old: Mapping[str, bytes], new: Mapping[str, bytes], others: Container[str]
+) -> Iterator[FileChange]:
     for path in old.keys() | new.keys():
         if old.get(path) != new.get(path):
             how = "added" if path not in old else "removed" if path not in new else "modified"
-            chart = subchart_entry(path) or ""
-            yield FileChange(chart, path.removeprefix(f"charts/{chart}/"), how)
+            yield FileChange(*_place(path, others), how)
+
+
+def _place(path: str, others: Container[str]) -> tuple[str, str]:
+    """Return the innermost chart that a path is of, and its path in that."""
+    chart, rest = "", path
+    while (entry := subchart_entry(rest)) in others and entry is not None:
+        chart, rest = entry, rest.removeprefix(f"charts/{entry}/")
+    return chart, rest

@@ -124,15 +124,15 @@ class _Comparison:
         """Return the charts by what packing them as they were and as they are tells."""
         now = self._packed(self._head.sha, names)
         found: dict[str, ChartChange] = {}
-        follows: dict[str, tuple[ChartArchive, ChartArchive]] = {}
+        dependents: dict[str, tuple[ChartArchive, ChartArchive]] = {}
         for commit in dict.fromkeys(before[name] for name in names):
             here = [name for name in names if before[name] == commit]
             then = self._packed(commit, here)
             for name in here:
                 found[name] = self._beside(name, commit, then, now)
-                if found[name].kind is Kind.FOLLOWS and not _is_library(now, name):
-                    follows[name] = then.archives[name], now.archives[name]
-        for name, render in compared_renders(self._project, follows).items():
+                if found[name].kind is Kind.DEPENDENT and not _is_library(now, name):
+                    dependents[name] = then.archives[name], now.archives[name]
+        for name, render in compared_renders(self._project, dependents).items():
             found[name] = replace(found[name], render=render)
         return found
 
@@ -162,10 +162,13 @@ class _Comparison:
             return replace(row, kind=Kind.FAILED, error=now.errors[name])
         if name in then.errors:  # it was not there, or could not be released
             return replace(row, kind=Kind.NEW if not row.last else Kind.CHANGED)
-        files = differing(then.archives[name].files, now.archives[name].files)
+        others = {
+            each.name for packed in (then, now) for each in packed.charts[name].every_source()
+        }
+        files = differing(then.archives[name].files, now.archives[name].files, others)
         if not files:
             return replace(row, kind=Kind.UNCHANGED)
-        kind = Kind.CHANGED if any(not each.chart for each in files) else Kind.FOLLOWS
+        kind = Kind.CHANGED if any(not each.chart for each in files) else Kind.DEPENDENT
         return replace(row, kind=kind, files=files)
 
     def _gone(self, base: Commit | None, found: Mapping[str, ChartChange]) -> list[ChartChange]:
