@@ -182,19 +182,34 @@ def _compose(data: bytes, source: str) -> yaml.Node | None:
     return node
 
 
+def events(text: str, source: str) -> Iterator[yaml.Event]:
+    """Yield what a text of any size is made of, as PyYAML's parser tells it; nothing is built.
+
+    Args:
+        text: The text.
+        source: How messages name it.
+
+    Raises:
+        InvalidError: It is not YAML, or nested over 100 deep.
+    """
+    depth = 0
+    try:
+        for event in yaml.parse(text, _Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEPTH_LIMIT:
+                raise InvalidError(f"{source} is nested over {_DEPTH_LIMIT} deep", "Mend the YAML.")
+            yield event
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise InvalidError(f"{source} is not YAML: {_reason(error)}", "Mend the YAML.") from None
+
+
 def _check_size(text: str, source: str) -> None:
     """Raise InvalidError before nodes are made of what is too deep or too much.
 
     Composing recurses in C, and would crash Python.
     """
-    depth = 0
-    for count, event in enumerate(yaml.parse(text, _Loader)):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _DEPTH_LIMIT:
-            raise InvalidError(f"{source} is nested over {_DEPTH_LIMIT} deep", "Mend the YAML.")
+    for count, _ in enumerate(events(text, source)):
         if count > _NODE_LIMIT:
             raise InvalidError(f"{source} holds over {_NODE_LIMIT:,} values", "Make it smaller.")
 
