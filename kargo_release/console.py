@@ -128,16 +128,31 @@ def write_outputs(values: Mapping[str, Any], environ: Mapping[str, str]) -> None
     Raises:
         FailedError: The file that GitHub named can't be written.
     """
-    if not (path := environ.get("GITHUB_OUTPUT")):
-        return
     # JSON is one line, and of ASCII only: no value can begin another output.
     lines = "".join(f"{name}={json.dumps(value)}\n" for name, value in values.items())
+    _append("GITHUB_OUTPUT", lines, environ)
+
+
+def write_summary(markdown: str, environ: Mapping[str, str]) -> None:
+    """Show a text on the page of a run of GitHub Actions; elsewhere nothing is done.
+
+    Source: GitHub's documentation, "Workflow commands", "Adding a job summary".
+
+    Raises:
+        FailedError: The file that GitHub named can't be written.
+    """
+    _append("GITHUB_STEP_SUMMARY", markdown, environ)
+
+
+def _append(variable: str, text: str, environ: Mapping[str, str]) -> None:
+    if not (path := environ.get(variable)):
+        return
     try:
-        with Path(path).open("a", encoding="ascii") as file:
-            file.write(lines)
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
     except OSError as error:
-        message = f"{path}, named in GITHUB_OUTPUT, can't be written: {error.strerror}"
-        raise FailedError(message, "Unset GITHUB_OUTPUT outside of GitHub Actions.") from None
+        message = f"{path}, named in {variable}, can't be written: {error.strerror}"
+        raise FailedError(message, f"Unset {variable} outside of GitHub Actions.") from None
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -16,7 +16,7 @@ PACKAGE = "kargo_release"
 # Rooms that need no room beside them, but for what NEIGHBOURS says.
 INSTRUMENTS = (
     *("plan", "findings", "git", "helm", "docker", "oci", "bucket"),
-    *("settings", "console", "yamlfile", "versions"),
+    *("settings", "console", "markdown", "yamlfile", "versions"),
 )
 LAYERS = (
     ("program",),

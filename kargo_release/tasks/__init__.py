@@ -4,6 +4,7 @@ from invoke.collection import Collection
 
 from kargo_release.tasks import (
     backup,
+    changed_release,
     chart_changes,
     charts,
     doctor,
@@ -13,6 +14,15 @@ from kargo_release.tasks import (
 )
 
 namespace = Collection()
-for _module in (charts, chart_changes, backup, doctor, images, image_lint, image_listing):
+for _module in (
+    charts,
+    chart_changes,
+    changed_release,
+    backup,
+    doctor,
+    images,
+    image_lint,
+    image_listing,
+):
     for _task in Collection.from_module(_module).tasks.values():
         namespace.add_task(_task)

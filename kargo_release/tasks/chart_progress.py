@@ -55,6 +55,7 @@ class ReleaseProgress:
     def planned(self, rows: Sequence[Row[ChartRelease]]) -> None:
         """Show what is out and what is not; only what is missing when there are many charts."""
         todo = [row for row in rows if not row.is_complete]
+        self._done = 0
         self._steps = sum(row.lacks(name) for row in todo if not row.error for name in row.found)
         if not rows:
             return

@@ -5,39 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from changing import write_chart, write_library, write_platform
 from sandbox import Ended, Sandbox
-
-NAMES = '{{- define "kargo.name" }}%s{{ .Release.Name }}{{ end -}}\n'
-MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\n"
-NEEDS = "dependencies:\n- name: %s\n  version: ^1.0.0\n  repository: %s\n"
-
-
-def write(
-    sandbox: Sandbox, name: str, needs: str = "", at: str = "file://../{}", shown: str = ""
-) -> None:
-    """Write a chart; one that needs another may show what that one names."""
-    more = NEEDS % (needs, at.format(needs)) if needs else ""
-    about = f"apiVersion: v2\nname: {name}\nversion: 1.0.0\ntype: application\n{more}"
-    sandbox.write(f"charts/{name}/Chart.yaml", about)
-    sandbox.write(f"charts/{name}/values.yaml", f"greeting: hello from {name}\n")
-    sandbox.write(f"charts/{name}/templates/map.yaml", MAP % (shown or name))
-
-
-def write_library(sandbox: Sandbox, name: str = "kargo", says: str = "", needs: str = "") -> None:
-    more = NEEDS % (needs, f"file://../{needs}") if needs else ""
-    about = f"apiVersion: v2\nname: {name}\nversion: 1.0.0\ntype: library\n{more}"
-    sandbox.write(f"charts/{name}/Chart.yaml", about)
-    sandbox.write(f"charts/{name}/templates/_names.tpl", NAMES % says)
 
 
 @pytest.fixture
 def charts(tmp_path: Path) -> Sandbox:
     """Return a repository with a library, two charts on it and one alone, all of them released."""
     sandbox = Sandbox.make(tmp_path / "clone")
-    write_library(sandbox)
-    write(sandbox, "kano", "kargo", shown='{{ include "kargo.name" . }}')
-    write(sandbox, "web", "kargo")
-    write(sandbox, "alone")
+    write_platform(sandbox)
     sandbox.commit("Add charts")
     release(sandbox, "kargo", "kano", "web", "alone")
     return sandbox
@@ -99,7 +75,7 @@ def test_tells_what_a_change_in_a_library_is_to_those_that_pack_it(charts: Sandb
 def test_follows_libraries_on_libraries(charts: Sandbox) -> None:
     write_library(charts, "base")
     write_library(charts, "middle", needs="base")
-    write(charts, "top", "middle")
+    write_chart(charts, "top", needs="middle")
     charts.commit()
     release(charts, "base", "middle", "top")
     charts.write("charts/base/templates/_names.tpl", "new\n")
@@ -151,7 +127,7 @@ def test_counts_what_is_packed_alone(charts: Sandbox) -> None:
 
 
 def test_tells_new_deleted_and_renamed_charts(charts: Sandbox) -> None:
-    write(charts, "new")
+    write_chart(charts, "new")
     charts.git("rm", "-rq", "charts/web")
     charts.git("mv", "charts/alone", "charts/together")
     charts.write("charts/together/Chart.yaml", "apiVersion: v2\nname: together\nversion: 1.1.0\n")
@@ -174,7 +150,7 @@ def test_compares_with_a_commit(charts: Sandbox) -> None:
     charts.commit()
     charts.git("mv", "charts/web", "charts/site")
     charts.write("charts/site/Chart.yaml", _text(charts, "site").replace("name: web", "name: site"))
-    write(charts, "new")
+    write_chart(charts, "new")
     charts.commit()
 
     assert states(charts, "--since", "HEAD~1") == {"new": "new", "site": "renamed"}
@@ -193,8 +169,8 @@ def test_finds_a_chart_that_moved_to_another_folder(charts: Sandbox) -> None:
 
 
 def test_reads_tags_by_the_whole_name(charts: Sandbox) -> None:
-    write(charts, "weacast")
-    write(charts, "weacast-gfs")
+    write_chart(charts, "weacast")
+    write_chart(charts, "weacast-gfs")
     charts.commit()
     release(charts, "weacast-gfs")
     charts.git("tag", "alone-next")
@@ -243,7 +219,7 @@ def test_understands_merges(charts: Sandbox) -> None:
 
 @pytest.mark.parametrize("at", ['"file:\\x2f/../{}"', "'file://../{}'", "file://../{}/"])
 def test_finds_libraries_however_they_are_written(charts: Sandbox, at: str) -> None:
-    write(charts, "kano", "kargo", at)
+    write_chart(charts, "kano", needs="kargo", at=at)
     charts.commit()
     release(charts, "kano", version="1.0.1")
     write_library(charts, says="y-")
@@ -255,8 +231,8 @@ def test_finds_libraries_however_they_are_written(charts: Sandbox, at: str) -> N
 
 def test_a_chart_that_can_not_be_read_hides_no_other(charts: Sandbox) -> None:
     charts.write("charts/alone/Chart.yaml", "name: alone\nversion: 01.0\n")
-    write(charts, "kano", "web")
-    write(charts, "web", "kano")
+    write_chart(charts, "kano", needs="web")
+    write_chart(charts, "web", needs="kano")
     charts.commit()
     ended = refused(charts)
 

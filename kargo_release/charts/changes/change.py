@@ -79,6 +79,11 @@ class ChartChange:
         return shows or self.kind in (Kind.NEW, Kind.CHANGED, Kind.RENAMED)
 
     @property
+    def is_released(self) -> bool:
+        """Whether the version that its Chart.yaml says is tagged."""
+        return self.last is not None and self.last.version == self.version
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Why it is what it is, in words; what it packs of other charts a line for each of them."""
         if self.error:

@@ -1,0 +1,92 @@
+"""The command that releases what changed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kargo_release.commandline import Reply, command
+
+if TYPE_CHECKING:
+    from kargo_release.charts.release_changed import ChangedRelease
+
+
+@command(
+    since="Only charts that changed since this commit; all since their last release if not given.",
+    dev="Release development versions only, even of charts whose version is not released yet.",
+    require_bump="Refuse charts that changed themselves since they were released as their version.",
+    cascade="With --require-bump, refuse dependents too, where what Helm renders changed.",
+)
+def release_changed(
+    since: str = "",
+    dev: bool = False,
+    require_bump: bool = False,
+    cascade: bool = False,
+    dry_run: bool = False,
+) -> Reply:
+    """Release the charts that changed since their last release, and nothing else.
+
+    A version that is not tagged yet is released. Where the version is released already, the
+    development version is, and it is told that a bump is due. In GitHub Actions a summary is
+    written, and the outputs charts and has_charts.
+
+    Example: kargo-release release-changed
+    """
+    from kargo_release.charts.project import Project
+    from kargo_release.charts.release_changed import Asked
+    from kargo_release.charts.release_changed import release_changed as release
+    from kargo_release.console import Console, write_outputs, write_summary
+    from kargo_release.errors import UsageError
+    from kargo_release.tasks.changed_progress import ChangedProgress
+    from kargo_release.tasks.changed_summary import summary
+
+    if cascade and not require_bump:
+        remedy = "Write both: release-changed --require-bump --cascade."
+        raise UsageError("--cascade says which charts --require-bump refuses", remedy)
+    project = Project.open(Path.cwd())
+    asked = Asked(since or None, dev, require_bump, cascade, dry_run)
+    with ChangedProgress(Console()) as progress:
+        done = release(project, asked, progress)
+    write_summary(summary(done, project.environ, dry_run=dry_run), project.environ)
+    write_outputs(_outputs(done), project.environ)
+    return _reply(done)
+
+
+def _outputs(done: "ChangedRelease") -> dict[str, Any]:
+    rows = [*done.rows, *done.dev_rows]
+    charts = [{"name": row.desired.name, "version": row.desired.version} for row in rows]
+    return {"charts": charts, "has_charts": bool(charts)}
+
+
+def _reply(done: "ChangedRelease") -> Reply:
+    from kargo_release.tasks import chart_documents
+
+    rows = [*done.rows, *done.dev_rows]
+    document = chart_documents.release_document(rows, done.errors)
+    document["changes"] = [_change(each) for each in done.due]
+    document["commit"] = done.commit
+    return Reply(_text(done), document, chart_documents.exit_code(rows, done.errors))
+
+
+def _change(due: Any) -> dict[str, Any]:
+    return {
+        "name": due.name,
+        "version": due.change.version or None,
+        "change": str(due.change.kind),
+        "reasons": list(due.change.reasons),
+        "render": due.change.render and str(due.change.render),
+        "step": due.step.name.lower(),
+        "needs_bump": due.needs_bump,
+    }
+
+
+def _text(done: "ChangedRelease") -> str:
+    from kargo_release.tasks import chart_documents
+
+    rows = [*done.rows, *done.dev_rows]
+    if not rows and not done.errors:
+        return "nothing to release"
+    lines = [chart_documents.release_table(rows, done.errors)]
+    lacking = [each for each in done.due if each.needs_bump]
+    if lacking:
+        names = " ".join(each.name for each in lacking)
+        lines += ["", f"A bump is due: kargo-release bump-chart {names}"]
+    return "\n".join(lines)
