@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kargo_release.charts.archive import ChartArchive
-from kargo_release.charts.catalogue import Packed, pack_charts
+from kargo_release.charts.catalogue import Packed
 from kargo_release.charts.changes.change import ChartChange, Kind, differing
+from kargo_release.charts.changes.past import packed_at
 from kargo_release.charts.changes.releases import LastRelease, Releases
 from kargo_release.charts.changes.renames import renames
 from kargo_release.charts.changes.rendering import compared_renders
 from kargo_release.charts.changes.trees import ChartTrees
 from kargo_release.charts.project import Project
-from kargo_release.charts.sources import CHART_FILE
 from kargo_release.errors import InvalidError
 from kargo_release.git import objects
 from kargo_release.git.repository import Commit, short
@@ -122,12 +122,12 @@ class _Comparison:
 
     def _compared(self, names: Sequence[str], before: Mapping[str, str]) -> dict[str, ChartChange]:
         """Return the charts by what packing them as they were and as they are tells."""
-        now = self._packed(self._head.sha, names)
+        now = packed_at(self._project, self._head.sha, names)
         found: dict[str, ChartChange] = {}
         dependents: dict[str, tuple[ChartArchive, ChartArchive]] = {}
         for commit in dict.fromkeys(before[name] for name in names):
             here = [name for name in names if before[name] == commit]
-            then = self._packed(commit, here)
+            then = packed_at(self._project, commit, here)
             for name in here:
                 found[name] = self._beside(name, commit, then, now)
                 if found[name].kind is Kind.DEPENDENT and not _is_library(now, name):
@@ -135,26 +135,6 @@ class _Comparison:
         for name, render in compared_renders(self._project, dependents).items():
             found[name] = replace(found[name], render=render)
         return found
-
-    def _packed(self, commit: str, names: Sequence[str]) -> Packed:
-        """Return charts of a commit, each as a release of it would pack it."""
-        tree = self._project.repository.tree(Commit(commit, 0))
-        packed = pack_charts(self._project, tree, names)
-        moved = {name: self._elsewhere(commit, name) for name in packed.errors}
-        for folder in dict.fromkeys(filter(None, moved.values())):
-            settings = replace(self._project.settings, charts=folder)
-            here = [name for name, place in moved.items() if place == folder]
-            there = pack_charts(replace(self._project, settings=settings), tree, here)
-            packed = packed.and_those(there)
-        return packed
-
-    def _elsewhere(self, commit: str, name: str) -> str:
-        """Return the folder in which a commit has a chart that has since moved; or empty."""
-        listing = self._project.repository.run(["ls-tree", "-r", "-z", "--name-only", commit])
-        end = f"/{name}/{CHART_FILE}"
-        paths = [path.decode(errors="surrogateescape") for path in listing.split(b"\0")]
-        found = [path.removesuffix(end) for path in paths if path.endswith(end)]
-        return found[0] if len(found) == 1 and found[0] != self._folder else ""
 
     def _beside(self, name: str, commit: str, then: Packed, now: Packed) -> ChartChange:
         row = self._row(name, commit, Kind.CHANGED)

@@ -1,12 +1,15 @@
 """Whether what changed in charts shows in what Helm renders of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.changes.change import Render
 from kargo_release.charts.project import Project
 from kargo_release.errors import FailedError
-from kargo_release.helm import HelmReport, PackedChart, find_helm
+from kargo_release.helm import PackedChart, find_helm
+
+Manifests = Mapping[str, str]
+"""What a chart renders, by its templates' paths."""
 
 
 def compared_renders(
@@ -22,17 +25,31 @@ def compared_renders(
         RefusedError: There is no Helm.
         FailedError: Helm could not be started.
     """
-    if not pairs:
-        return {}
-    charts = [PackedChart(name, each.tgz, False) for name, pair in pairs.items() for each in pair]
+    every = [archive for pair in pairs.values() for archive in pair]
+    found = iter(rendered(project, every))
+    return {name: _render(next(found), next(found)) for name in pairs}
+
+
+def rendered(project: Project, archives: Sequence[ChartArchive]) -> list[Manifests | None]:
+    """Return what Helm renders of each archive, with the chart's own values; None where it can't.
+
+    Args:
+        project: Says which Helm.
+        archives: Of charts that are no libraries.
+
+    Raises:
+        RefusedError: There is no Helm.
+        FailedError: Helm could not be started.
+    """
+    if not archives:
+        return []
+    charts = [PackedChart(each.name, each.tgz, False) for each in archives]
     with find_helm(project.settings.helm) as helm:
-        reports = iter(helm.check(charts))
-    return {name: _render(next(reports), next(reports)) for name in pairs}
+        reports = helm.check(charts)
+    return [None if isinstance(each, FailedError) else each.manifests for each in reports]
 
 
-def _render(before: HelmReport | FailedError, after: HelmReport | FailedError) -> Render:
-    if isinstance(before, FailedError) or isinstance(after, FailedError):
+def _render(before: Manifests | None, after: Manifests | None) -> Render:
+    if before is None or after is None:
         return Render.UNKNOWN
-    if before.manifests is None or after.manifests is None:
-        return Render.UNKNOWN
-    return Render.SAME if before.manifests == after.manifests else Render.DIFFERENT
+    return Render.SAME if before == after else Render.DIFFERENT

@@ -1,0 +1,36 @@
+"""Charts as a commit of the past held them, packed as a release of it would have."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kargo_release.charts.catalogue import Packed, pack_charts
+from kargo_release.charts.project import Project
+from kargo_release.charts.sources import CHART_FILE
+from kargo_release.git.repository import Commit
+
+
+def packed_at(project: Project, commit: str, names: Sequence[str]) -> Packed:
+    """Return charts of a commit, each as a release of it would pack it, wherever it then was.
+
+    Args:
+        project: Where the charts are now.
+        commit: The commit.
+        names: The charts.
+    """
+    tree = project.repository.tree(Commit(commit, 0))
+    packed = pack_charts(project, tree, names)
+    moved = {name: _elsewhere(project, commit, name) for name in packed.errors}
+    for folder in dict.fromkeys(filter(None, moved.values())):
+        settings = replace(project.settings, charts=folder)
+        here = [name for name, place in moved.items() if place == folder]
+        packed = packed.and_those(pack_charts(replace(project, settings=settings), tree, here))
+    return packed
+
+
+def _elsewhere(project: Project, commit: str, name: str) -> str:
+    """Return the folder in which a commit has a chart that has since moved; or empty."""
+    listing = project.repository.run(["ls-tree", "-r", "-z", "--name-only", commit])
+    end = f"/{name}/{CHART_FILE}"
+    paths = [path.decode(errors="surrogateescape") for path in listing.split(b"\0")]
+    found = [path.removesuffix(end) for path in paths if path.endswith(end)]
+    return found[0] if len(found) == 1 and found[0] != project.settings.charts else ""
