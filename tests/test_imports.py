@@ -16,7 +16,7 @@ PACKAGE = "kargo_release"
 # Rooms that need no room beside them, but for what NEIGHBOURS says.
 INSTRUMENTS = (
     *("plan", "findings", "git", "helm", "docker", "oci", "bucket"),
-    *("settings", "console", "markdown", "yamlfile", "versions"),
+    *("settings", "console", "markdown", "yamlfile", "versions", "bump"),
 )
 LAYERS = (
     ("program",),
@@ -27,7 +27,7 @@ LAYERS = (
     ("process", "authorities"),
     ("errors",),
 )
-NEIGHBOURS = {("settings", "yamlfile"), ("findings", "console")}
+NEIGHBOURS = {("settings", "yamlfile"), ("findings", "console"), ("bump", "versions")}
 # Library, and the rooms that may import it.
 DOORS = {
     "oras": ("oci",),

@@ -4,6 +4,7 @@ from invoke.collection import Collection
 
 from kargo_release.tasks import (
     backup,
+    bumps,
     changed_release,
     chart_changes,
     charts,
@@ -18,6 +19,7 @@ for _module in (
     charts,
     chart_changes,
     changed_release,
+    bumps,
     backup,
     doctor,
     images,

@@ -1,0 +1,1 @@
+"""Raises the versions of charts, and what follows from that in others."""

@@ -1,0 +1,34 @@
+"""What commit messages say of a version: Conventional Commits 1.0.0."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from kargo_release.bump import Part
+from kargo_release.charts.bump.evidence import Evidence
+from kargo_release.git.history import Message
+from kargo_release.git.repository import short
+
+# The specification's 1 to 5 and 13: a type, a scope in parentheses, a mark of a breaking change.
+_HEADER = re.compile(r"(?P<type>[A-Za-z]+)(?:\((?P<scope>[^()\r\n]*)\))?(?P<breaking>!)?: +\S")
+_FOOTER = re.compile(r"^BREAKING[ -]CHANGE: +\S", re.MULTILINE)  # 8, 12 and 16
+_PARTS = {"feat": Part.MINOR, "fix": Part.PATCH}
+_SHOWN = 60  # characters of a subject
+
+
+def evidence_of(messages: Iterable[Message], name: str, charts: set[str]) -> Iterator[Evidence]:
+    """Yield what the messages of commits say of a chart.
+
+    Args:
+        messages: Of commits that touched the chart.
+        name: The chart.
+        charts: All charts: a scope that names another one says nothing of this one.
+    """
+    for message in messages:
+        subject = message.text.partition("\n")[0].strip()
+        header = _HEADER.match(subject)
+        if header is None or header["scope"] in charts - {name}:
+            continue
+        is_breaking = header["breaking"] or _FOOTER.search(message.text)
+        part = Part.MAJOR if is_breaking else _PARTS.get(header["type"].lower())
+        if part is not None:
+            yield Evidence(part, f"commit {short(message.commit)}: {subject:.{_SHOWN}}")

@@ -1,0 +1,85 @@
+"""Proposes which part of a chart's version to raise, and says why."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kargo_release import versions
+from kargo_release.bump import Part, is_newer, raised
+from kargo_release.charts.archive import ChartArchive
+from kargo_release.charts.bump import conventional, interface
+from kargo_release.charts.bump.evidence import Evidence
+from kargo_release.charts.changes.change import ChartChange
+from kargo_release.charts.changes.rendering import Manifests
+from kargo_release.charts.changes.resources import compared, resources
+from kargo_release.errors import InvalidError
+from kargo_release.git.history import Message
+
+_SHOWN = 3  # resources that a reason names
+_MOST = 8  # reasons that are told
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a chart was when it was last released, what it is, and what commits said between.
+
+    ``manifests`` are what Helm renders of both; None where it can't.
+    """
+
+    before: ChartArchive
+    after: ChartArchive
+    manifests: tuple[Manifests | None, Manifests | None]
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A version, the part that is raised for it, and why: the strongest reason first."""
+
+    version: str
+    part: Part
+    reasons: tuple[str, ...]
+
+
+def propose(change: ChartChange, past: Past, charts: set[str]) -> Proposal | None:
+    """Return what a chart's next version should be; None where it is that already.
+
+    Args:
+        change: What became of the chart since its last release.
+        past: What there was, and is.
+        charts: The names of all charts.
+    """
+    assert change.last is not None  # noqa: S101 - what was never released has no past
+    last = change.last.version
+    found = sorted(_evidence(past, change.name, charts), key=lambda each: -each.part)
+    part = found[0].part if found else Part.PATCH
+    reasons = [str(each) for each in found[:_MOST]] or ["patch: what is packed differs"]
+    if part is Part.MAJOR and versions.parse_strict(last).major == 0:
+        part = Part.MINOR
+        reasons.append("minor, not major: before 1.0.0 anything may change (SemVer 2.0.0, 4)")
+    version = raised(last, part)
+    is_enough = change.version != last and not is_newer(version, change.version)
+    return None if is_enough else Proposal(version, part, tuple(reasons))
+
+
+def _evidence(past: Past, name: str, charts: set[str]) -> Iterator[Evidence]:
+    yield from interface.evidence_of(past.before, past.after)
+    yield from _of_manifests(*past.manifests)
+    yield from conventional.evidence_of(past.messages, name, charts)
+
+
+def _of_manifests(before: Manifests | None, after: Manifests | None) -> Iterator[Evidence]:
+    if before is None or after is None:
+        return
+    try:
+        found = compared(resources(before), resources(after))
+    except InvalidError:  # no YAML, as a cluster would find
+        return
+    each: Mapping[Part, tuple[str, Sequence[object]]] = {
+        Part.MAJOR: ("resources removed", found.removed),
+        Part.MINOR: ("resources added", found.added),
+        Part.PATCH: ("resources changed", found.changed),
+    }
+    for part, (what, keys) in each.items():
+        if keys:
+            more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+            yield Evidence(part, f"{what}: {', '.join(map(str, keys[:_SHOWN]))}{more}")

@@ -1,0 +1,120 @@
+"""The commands that raise versions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kargo_release.commandline import Reply, command
+from kargo_release.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kargo_release.charts.bump.bumping import Bumped
+    from kargo_release.charts.bump.bumps import Bump
+
+_PART = "Raise this part: major, minor, patch or prerelease; the one that is proposed if not given."
+_TO = "The version itself."
+
+
+@command(
+    "[NAME...]",
+    part=_PART,
+    to=_TO,
+    app_version="Write this appVersion, too.",
+    changed="Bump all charts that changed themselves since they were released.",
+    cascade="Bump charts, too, that pack a bumped one and render otherwise.",
+    commit="Commit what was changed, and nothing else.",
+)
+def bump_chart(  # noqa: PLR0913, PLR0917 - the parameters are the command's options
+    names: tuple[str, ...],
+    part: str = "",
+    to: str = "",
+    app_version: str = "",
+    changed: bool = False,
+    cascade: bool = False,
+    commit: bool = False,
+    dry_run: bool = False,
+) -> Reply:
+    """Raise the version of charts in Chart.yaml, and change no other byte of it.
+
+    Which part is raised is proposed, and explained, by what changed since the last release: values,
+    schema, what Helm renders, and the commits' messages (Conventional Commits). Ranges of charts
+    that pack a bumped one are changed where they do not take its new version.
+
+    Example: kargo-release bump-chart kano
+    """
+    from kargo_release.bump import part_named
+    from kargo_release.charts.bump.bumping import bump_charts
+    from kargo_release.charts.bump.bumps import Wish
+    from kargo_release.charts.project import Project
+    from kargo_release.console import Console
+
+    _check(names, part, to, changed=changed)
+    chosen = part_named(part) if part else None
+    wish = Wish(names, chosen, to, app_version, changed, cascade)
+    console = Console()
+    try:
+        done = bump_charts(
+            Project.open(Path.cwd()),
+            wish,
+            lambda what: console.pass_by(f"{what}…"),
+            commit=commit,
+            dry_run=dry_run,
+        )
+    finally:
+        console.settle()
+    return Reply(_text(done), _document(done, dry_run=dry_run))
+
+
+def _check(names: "Sequence[str]", part: str, to: str, *, changed: bool) -> None:
+    if bool(names) == changed:
+        raise UsageError(
+            "bump-chart needs either names or --changed",
+            "Usage: bump-chart NAME... [--options], or bump-chart --changed [--options]",
+        )
+    if part and to:
+        raise UsageError("--part and --to exclude each other", "Give one of them.")
+    if to and len(names) != 1:
+        raise UsageError("--to is the version of one chart", "Bump one after the other.")
+
+
+def _document(done: "Bumped", *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "charts": [_chart(each, dry_run=dry_run) for each in done.bumps],
+        "commit": done.commit or None,
+    }
+
+
+def _chart(bump: "Bump", *, dry_run: bool) -> dict[str, Any]:
+    state = "unchanged" if not bump.is_change else "planned" if dry_run else "bumped"
+    return {
+        "name": bump.name,
+        "version": bump.new,
+        "old_version": bump.old,
+        "app_version": bump.app_version or None,
+        "reasons": list(bump.reasons),
+        "ranges": [{"name": e.dependency, "old": e.old, "new": e.new} for e in bump.ranges],
+        "stale_lock": bump.has_stale_lock,
+        "state": state,
+    }
+
+
+def _text(done: "Bumped") -> str:
+    from kargo_release.git.repository import short
+
+    lines = [line for each in done.bumps for line in _lines(each)]
+    if done.commit:
+        lines.append(f"committed as {short(done.commit)}")
+    return "\n".join(lines) or "no chart changed itself since it was released"
+
+
+def _lines(bump: "Bump") -> "list[str]":
+    version = f"{bump.old} → {bump.new}" if bump.is_raised else bump.old
+    lines = [f"{bump.name}  {version}", *(f"  {reason}" for reason in bump.reasons)]
+    if bump.app_version:
+        lines.append(f"  appVersion becomes {bump.app_version}")
+    lines += [f"  takes {e.dependency} {e.new}, no longer {e.old}" for e in bump.ranges]
+    if bump.has_stale_lock:
+        update = f"`helm dependency update {bump.folder}`"
+        lines.append(f"  Chart.lock names the old version still: {update} writes it anew")
+    return lines
