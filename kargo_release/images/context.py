@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from kargo_release.errors import InvalidError
 from kargo_release.git.tree import Entry, Tree
+from kargo_release.images.context_links import Link, check_links
 from kargo_release.images.dockerignore import MAX_LENGTH, DockerIgnore
 from kargo_release.images.image_keys import FILE_NAME
 
@@ -77,7 +78,7 @@ class Context:
         """Yield each file with its content, or the target of a link; 32 MiB are read at once.
 
         Raises:
-            InvalidError: A file is kept by Git LFS, or a link leaves the context.
+            InvalidError: A file is kept by Git LFS.
         """
         for batch in _batches(self.files):
             blobs = self.tree.read([file.entry.oid for file in batch])
@@ -99,8 +100,8 @@ def read_context(tree: Tree, folder: str, dockerfile: str) -> Context:
         dockerfile: The Dockerfile's path from the repository's root.
 
     Raises:
-        InvalidError: It is too large, holds what no builder can use, or its ignore file can't be
-            read.
+        InvalidError: It is too large, holds what no builder can use, a link leaves it, or its
+            ignore file can't be read.
     """
     every = {_inside(folder, each.path): each for each in tree.entries(folder)}
     known = {each.path: each for each in every.values()}
@@ -110,6 +111,7 @@ def read_context(tree: Tree, folder: str, dockerfile: str) -> Context:
     every.pop(_inside(folder, posixpath.join(posixpath.dirname(dockerfile), FILE_NAME)), None)
     kept = {path: each for path, each in sorted(every.items()) if not rules.leaves_out(path)}
     _check(folder, kept)
+    _check_links(tree, kept)
     folders = sorted(each for each in _folders(every) if not rules.leaves_out(each))
     files = tuple(ContextFile(path, each) for path, each in kept.items())
     path = _inside(folder, dockerfile)
@@ -188,6 +190,17 @@ def _check(folder: str, kept: Mapping[str, Entry]) -> None:
         _check_entry(each)
 
 
+def _check_links(tree: Tree, kept: Mapping[str, Entry]) -> None:
+    links = {path: each for path, each in kept.items() if each.is_link}
+    targets = tree.read([each.oid for each in links.values()])
+    check_links(
+        {
+            path: Link(each.path, targets[each.oid].decode(errors="surrogateescape"))
+            for path, each in links.items()
+        }
+    )
+
+
 def _check_entry(entry: Entry) -> None:
     if entry.is_submodule:
         raise InvalidError(
@@ -222,16 +235,4 @@ def _check_content(file: ContextFile, data: bytes) -> None:
         raise InvalidError(
             f"{file.entry.path} is kept by Git LFS: Git holds only a pointer to it",
             f"Commit the file itself (`git lfs untrack`), or leave it out in {IGNORE_FILE}.",
-        )
-    if file.entry.is_link:
-        _check_link(file, data.decode(errors="surrogateescape"))
-
-
-def _check_link(file: ContextFile, target: str) -> None:
-    """Refuse a link out of the context; one from the root is meant for the image's own files."""
-    resolved = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), target))
-    if not target.startswith("/") and resolved.split("/")[0] == "..":
-        raise InvalidError(
-            f"{file.entry.path} is a symbolic link that leaves the context",
-            "Copy what it names, or set `context` to a folder that holds both.",
         )

@@ -154,7 +154,7 @@ def test_refuses_a_link_that_leaves_the_context(clone: Sandbox, target: str) -> 
     clone.commit()
 
     with pytest.raises(InvalidError, match=r"images/kano/away .*leaves the context") as caught:
-        _ = read(clone).digest
+        read(clone)
     assert "`context`" in caught.value.remedy
 
 
@@ -163,6 +163,15 @@ def test_keeps_a_link_to_a_file_of_the_image(clone: Sandbox, tmp_path: Path) -> 
     clone.commit()
 
     assert members(read(clone), tmp_path)["zone"].linkname == "/usr/share/zoneinfo/UTC"
+
+
+def test_refuses_a_link_that_leaves_the_context_through_another(clone: Sandbox) -> None:
+    (clone.path / FOLDER / "src/up").symlink_to("..")
+    (clone.path / FOLDER / "away").symlink_to("src/up/..")
+    clone.commit()
+
+    with pytest.raises(InvalidError, match=r"images/kano/away .*leaves the context"):
+        read(clone)
 
 
 def test_refuses_a_pointer_of_git_lfs(clone: Sandbox) -> None:
