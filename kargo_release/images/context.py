@@ -112,13 +112,32 @@ def read_context(tree: Tree, folder: str, dockerfile: str) -> Context:
     kept = {path: each for path, each in sorted(every.items()) if not rules.leaves_out(path)}
     _check(folder, kept)
     _check_links(tree, kept)
-    folders = sorted(each for each in _folders(every) if not rules.leaves_out(each))
+    left = [each for each in _folders(every) if not rules.leaves_out(each)]
+    folders = tuple(sorted(_folders(kept).union(left)))
+    _check_folders(folder, folders)
     files = tuple(ContextFile(path, each) for path, each in kept.items())
     path = _inside(folder, dockerfile)
     if path in kept:
-        return Context(tree, files, _with_folders(files, folders), path, {})
-    hidden = _hidden(tree, known[dockerfile], ignore_file if IGNORE_FILE in kept else None)
-    return Context(tree, files, _with_folders(files, folders), ASIDE, hidden)
+        return Context(tree, files, folders, path, {})
+    text = read_dockerfile(tree, known, dockerfile)
+    hidden = _hidden(text, ignore_file if IGNORE_FILE in kept else None)
+    return Context(tree, files, folders, ASIDE, hidden)
+
+
+def read_dockerfile(tree: Tree, known: Mapping[str, Entry], path: str) -> bytes:
+    """Return a Dockerfile.
+
+    Args:
+        tree: Holds it.
+        known: The files by their paths from the repository's root.
+        path: The Dockerfile's.
+
+    Raises:
+        InvalidError: It was there when images were looked for, and is no more; or is too large.
+    """
+    if path not in known:
+        raise InvalidError(f"{path} was there, and is gone", "Put it back; then run this again.")
+    return read_file(tree, known[path], LARGEST_DOCKERFILE)
 
 
 def read_file(tree: Tree, entry: Entry, limit: int) -> bytes:
@@ -154,13 +173,10 @@ def _rules(
     return DockerIgnore.parse(texts.get(source, b""), source), texts.get(common, b"")
 
 
-def _hidden(tree: Tree, dockerfile: Entry, ignore_file: bytes | None) -> dict[str, bytes]:
+def _hidden(dockerfile: bytes, ignore_file: bytes | None) -> dict[str, bytes]:
     """Return the Dockerfile under a name of its own, and an ignore file that names it."""
     before = f"{IGNORE_FILE}".encode() if ignore_file is None else ignore_file
-    return {
-        IGNORE_FILE: before + f"\n{ASIDE}\n".encode(),
-        ASIDE: read_file(tree, dockerfile, LARGEST_DOCKERFILE),
-    }
+    return {IGNORE_FILE: before + f"\n{ASIDE}\n".encode(), ASIDE: dockerfile}
 
 
 def _folders(paths: Iterable[str]) -> set[str]:
@@ -174,10 +190,6 @@ def _folders(paths: Iterable[str]) -> set[str]:
     return found
 
 
-def _with_folders(files: Iterable[ContextFile], folders: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(_folders(file.path for file in files).union(folders)))
-
-
 def _check(folder: str, kept: Mapping[str, Entry]) -> None:
     total = sum(each.size for each in kept.values())
     if len(kept) > MOST_FILES or total > LARGEST:
@@ -188,6 +200,14 @@ def _check(folder: str, kept: Mapping[str, Entry]) -> None:
         )
     for each in kept.values():
         _check_entry(each)
+
+
+def _check_folders(top: str, folders: Iterable[str]) -> None:
+    """Refuse folders that have the names of files: builders look for one, we add the other."""
+    for name in {IGNORE_FILE, ASIDE}.intersection(folders):
+        raise InvalidError(
+            f"{posixpath.normpath(f'{top}/{name}')} is a folder, and no file", "Rename it."
+        )
 
 
 def _check_links(tree: Tree, kept: Mapping[str, Entry]) -> None:

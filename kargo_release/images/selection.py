@@ -8,10 +8,9 @@ from hashlib import sha256
 from kargo_release.errors import InvalidError, KargoError
 from kargo_release.images.bases import Bases, base_name, names_of
 from kargo_release.images.context import (
-    LARGEST_DOCKERFILE,
     Context,
     read_context,
-    read_file,
+    read_dockerfile,
 )
 from kargo_release.images.demands import of_buildkit
 from kargo_release.images.desired import CACHE_TAG, ImageBuild, Origin
@@ -158,7 +157,7 @@ class Selection:
     def _recipe(self, image: Image) -> _Recipe:
         file = f"{image.folder}/{DOCKERFILE}"
         entries = {each.path: each for each in self._tree.entries(image.folder)}
-        data = read_file(self._tree, entries[file], LARGEST_DOCKERFILE)
+        data = read_dockerfile(self._tree, entries, file)
         platforms = image.platforms or (self._platform,)
         all_of = [self._dockerfile(data, file, image, each) for each in platforms]
         bases = [base for each in all_of for base in each.bases(each.target(image.target))]

@@ -174,6 +174,28 @@ def test_refuses_a_link_that_leaves_the_context_through_another(clone: Sandbox) 
         read(clone)
 
 
+@pytest.mark.parametrize("name", [".dockerignore", ASIDE])
+def test_refuses_a_folder_by_the_name_of_a_file_that_is_added(clone: Sandbox, name: str) -> None:
+    clone.write(f"{FOLDER}/{name}/x", "")
+    clone.write(f"{DOCKERFILE}.dockerignore", "Dockerfile\n")
+    clone.commit()
+
+    with pytest.raises(InvalidError, match=f"images/kano/{name} is a folder") as caught:
+        read(clone)
+    assert caught.value.remedy == "Rename it."
+    clone.write(f"{DOCKERFILE}.dockerignore", f"Dockerfile\n{name}\n")
+    clone.commit()
+    assert read(clone).hidden
+
+
+def test_tells_that_the_dockerfile_is_gone(clone: Sandbox) -> None:
+    (clone.path / DOCKERFILE).unlink()
+    clone.commit()
+
+    with pytest.raises(InvalidError, match="images/kano/Dockerfile was there, and is gone"):
+        read(clone)
+
+
 def test_refuses_a_pointer_of_git_lfs(clone: Sandbox) -> None:
     clone.write(f"{FOLDER}/big", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     clone.commit()

@@ -122,6 +122,17 @@ def test_bears_our_labels(clone: Sandbox) -> None:
     }
 
 
+def test_tells_that_a_dockerfile_is_gone_since_the_image_was_read(clone: Sandbox) -> None:
+    project = Project.open(clone.path, {})
+    with working_tree(project) as source:
+        wanted = [Wanted(each, "1") for each in source.images.named(["kano"])]
+        (clone.path / "images/kano/Dockerfile").unlink()
+        bases = Bases(engine().get, _no_registry, "")
+        selection = Selection(project, source, bases, "linux/amd64")
+        with pytest.raises(InvalidError, match="images/kano/Dockerfile was there, and is gone"):
+            selection.builds(wanted)
+
+
 def test_marks_the_revision_of_an_image_with_changed_files(clone: Sandbox) -> None:
     write(clone, "other", "FROM debian:12\n")
     clone.commit()

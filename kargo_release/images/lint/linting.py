@@ -113,15 +113,15 @@ def _recipes(
 
 
 def _read(images: Sequence[Image], tree: Tree) -> dict[str, Source]:
-    """Return the images with their Dockerfiles, read in one run of Git."""
+    """Return the images with their Dockerfiles, read in one run of Git; empty is one now gone."""
     by_file = {f"{image.folder}/{DOCKERFILE}": image for image in images}
     folders = {image.folder.rpartition("/")[0] or image.folder for image in images}
     entries = {each.path: each for folder in folders for each in tree.entries(folder)}
-    blobs = tree.read([entries[file].oid for file in by_file if file in entries])
+    oids = {file: entries[file].oid for file in by_file if file in entries}
+    blobs = tree.read([*oids.values()])
     return {
-        image.app: Source(image, file, blobs[entries[file].oid])
+        image.app: Source(image, file, blobs[oids[file]] if file in oids else b"")
         for file, image in by_file.items()
-        if file in entries
     }
 
 

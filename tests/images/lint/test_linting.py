@@ -290,6 +290,14 @@ def test_reads_the_dockerfiles_of_the_working_tree(repository: Sandbox) -> None:
         assert lint_images([kano, base], tree, [base, kano], PREFIX) == []
 
 
+def test_tells_of_a_dockerfile_that_is_gone_since_the_image_was_read(repository: Sandbox) -> None:
+    every = images(repository)
+    (repository.path / "images/kano/Dockerfile").unlink()
+    with Repository.open(repository.path).working_tree() as tree:
+        [found] = lint_images(every, tree, every, PREFIX)
+    assert (found.rule, found.file) == ("KR000", "images/kano/Dockerfile")
+
+
 WORDS = (
     *("FROM a:1\n", "FROM node:20 AS b\n", "FROM kano\n", "ARG A=${B:-x}\n", "RUN ", "<<EOF\n"),
     *("EOF\n", "\\\n", "ENV TOKEN=$A$A\n", "apt-get update ", "apt-get install gcc ", "&& ", "; "),
