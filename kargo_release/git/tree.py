@@ -82,10 +82,30 @@ class WorkingTree(Tree):
         """Return every file at any depth below ``folder`` as it is now, sorted by path."""
         is_there = (self._repository.root / folder).exists()
         take_in = ["add", "--all"] if is_there else ["rm", "-r", "--cached", "--ignore-unmatch"]
-        for command in ([*take_in, "--", folder], ["write-tree"]):
-            output = self._repository.run(command, environment=self._environment)
-        self._name = output.decode().strip()
+        try:
+            self._run([*take_in, "--", folder])
+        except FailedError:
+            if not self._take_in_repositories(folder):
+                raise
+            self._run([*take_in, "--", folder])
+        self._name = self._run(["write-tree"]).decode().strip()
         return super().entries(folder)
+
+    def _take_in_repositories(self, folder: str) -> bool:
+        """Take in each repository below ``folder`` as a submodule; return whether there are any.
+
+        Git can't add one without a commit, and then adds nothing. As it can't look into it either,
+        it lets any object's name stand for that commit.
+        """
+        listing = self._run(["ls-files", "--others", "--exclude-standard", "-z", "--", folder])
+        found = [path[:-1] for path in listing.split(b"\0") if path.endswith(b"/")]
+        some = self._run(["rev-parse", self._name]).strip()
+        lines = [b"%b %b\t%b\0" % (_SUBMODULE.encode(), some, path) for path in found]
+        self._run(["update-index", "-z", "--index-info"], b"".join(lines))
+        return bool(found)
+
+    def _run(self, command: Sequence[str], stdin: bytes = b"") -> bytes:
+        return self._repository.run(command, stdin=stdin, environment=self._environment)
 
 
 def _entry(line: bytes) -> Entry:

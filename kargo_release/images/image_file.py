@@ -66,8 +66,8 @@ def _check_files(app: str, folder: str, files: Mapping[str, Entry]) -> None:
             "Use lower-case letters and digits, with single `-`, `.` or `_` between them.",
         )
     if "" in files:
-        kind = "symbolic link" if files[""].is_link else "submodule"
-        raise InvalidError(f"{folder} is a {kind}", "Make it a folder of its own.")
+        kind = "symbolic link" if files[""].is_link else "submodule, or a repository of its own"
+        raise InvalidError(f"{folder} is a {kind}", "Make it a plain folder.")
     if FILE_NAME not in files and "image.yml" in files:
         raise InvalidError(f"{folder}/image.yml is not read", f"Call it {FILE_NAME}.")
     for name in (FILE_NAME, DOCKERFILE):

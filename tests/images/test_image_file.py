@@ -224,7 +224,23 @@ def test_tells_that_an_image_is_a_submodule(sandbox: Sandbox) -> None:
 
     images = read_images(repository.tree(repository.commit()), "images")
 
-    assert error_of(images, "other").message == "images/other is a submodule"
+    assert error_of(images, "other").message.startswith("images/other is a submodule")
+
+
+@pytest.mark.parametrize("app", ["bad", "kano/sub"])
+def test_a_repository_without_a_commit_hides_no_other_image(sandbox: Sandbox, app: str) -> None:
+    sandbox.commit()
+    Sandbox.make(sandbox.path / f"images/{app}")
+    Sandbox.make(sandbox.path / f"images/{app}2").git("commit", "--allow-empty", "-m", "x")
+    write_image(sandbox, app)
+    with Repository.open(sandbox.path).working_tree() as tree:
+        images = read_images(tree, "images")
+        modes = {each.path: each.mode for each in tree.entries("images")}
+
+    assert modes[f"images/{app}"] == modes[f"images/{app}2"] == "160000"
+    assert len(images.named(["kano", "mapserver"])) == 2
+    if app == "bad":
+        assert "is a submodule, or a repository of its own" in error_of(images, app).message
 
 
 def test_one_bad_image_hides_no_other(sandbox: Sandbox) -> None:
