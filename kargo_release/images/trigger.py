@@ -14,15 +14,19 @@ from kargo_release.oci import names
 
 # No marker holds a bracket, so that what is scanned for one is never scanned for the next.
 _MARKER = re.compile(r"\[[bB][uU][iI][lL][dD](?=[\s\]])([^\[\]]*+)(\]?)")
-_CODE = re.compile(r"`[^`\n]*+`")
-# A fenced block (CommonMark 0.31, 4.5); one without its end goes on to the end.
-_FENCED = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_BACKQUOTES = re.compile(r"(`++)")
+# A fenced block (CommonMark 0.31, 4.5); one without its end goes on to the end. Backquotes with
+# another behind them in their line are code in a line.
+_FENCED = re.compile(
+    r"^ {0,3}(```(?!`*+[^`\n]*+`)|~~~).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
 # A line of a mail that is quoted, and the subject of a revert in the message of its merge.
 _QUOTED_LINE = re.compile(r'^[ \t]*+(?:>|(?:[*-] )?(?:Revert|Reapply) ").*', re.MULTILINE)
 # Git's own words (git-revert(1); "Reapply" is the revert of a revert since Git 2.43), and the
 # header that conventional commits have for it (conventionalcommits.org 1.0.0, "Revert commits").
 _REVERT_SUBJECT = re.compile(r'(?:Revert|Reapply) "|[Rr]evert(?:\([^()\n]*+\))?!?: ')
 _REVERT_LINE = re.compile(r"^This reverts commit [0-9a-f]{4}", re.MULTILINE)
+_BYTE_ORDER_MARK = "\ufeff"
 _TOLD = 10  # warnings and errors of one message
 _FORM = "`[build APP]` or `[build APP APPEND]`"
 _WORDS = 2  # APP and APPEND
@@ -58,6 +62,7 @@ def requests_in(message: str, apps: Collection[str]) -> Found:
         message: Subject and body.
         apps: The apps that there are.
     """
+    message = message.lstrip(_BYTE_ORDER_MARK)  # as some editors begin each file
     markers = list(dict.fromkeys(_markers(message)))
     if _is_revert(message):
         passed = (f"a revert builds nothing: {_shown(each)} is passed over" for each in markers)
@@ -81,9 +86,29 @@ def requests_in(message: str, apps: Collection[str]) -> Found:
 
 def _markers(message: str) -> Iterator[tuple[str, bool]]:
     """Yield what stands behind ``[build``, and whether a bracket closes it."""
-    spoken = _QUOTED_LINE.sub("", _CODE.sub("``", _FENCED.sub("", message)))
+    lines = _FENCED.sub("", message).split("\n")
+    spoken = _QUOTED_LINE.sub("", "\n".join(map(_without_code, lines)))
     for found in _MARKER.finditer(spoken):
         yield found[1], bool(found[2])
+
+
+def _without_code(line: str) -> str:
+    """Return a line without what stands between two runs of as many backquotes.
+
+    As CommonMark 0.31 has it (6.1), but within the line.
+    """
+    parts = _BACKQUOTES.split(line)  # every other one is a run
+    last = {part: at for at, part in enumerate(parts) if at % 2}
+    kept: list[str] = []
+    at = 0
+    while at < len(parts):
+        part = parts[at]
+        if last.get(part, at) > at:
+            at = parts.index(part, at + 1)
+            part = "``"
+        kept.append(part)
+        at += 1
+    return "".join(kept)
 
 
 def _is_revert(message: str) -> bool:

@@ -130,7 +130,10 @@ def test_tells_a_name_of_ten_kilobytes_in_short(name: str) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["[build ", "[", "]", "[build kano", "`", "[build kano]", "\n>", "Revert ", "revert(", "\n\t "],
+    [
+        *("[build ", "[", "]", "[build kano", "`", "[build kano]", "\n>", "Revert ", "revert("),
+        *("\n\t ", "` ``", "\n```x"),
+    ],
 )
 def test_a_large_message_takes_no_more_steps_than_it_has_letters(part: str) -> None:
     message = part * (2_000_000 // len(part))
