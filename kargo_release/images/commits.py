@@ -15,10 +15,10 @@ _MOST = 10_000  # commits; GitHub's push event tells of 2,048
 
 @dataclass(frozen=True)
 class Source:
-    """Where messages come from: at most one of these, HEAD when all are empty.
+    """Where messages come from: at most one of these, HEAD when all are None.
 
     Args:
-        message: The message itself.
+        message: The message itself; an empty one asks for nothing.
         ref: A commit.
         span: ``BEFORE..AFTER``, as a push changed its branch.
 
@@ -26,16 +26,16 @@ class Source:
         UsageError: More than one is given, or the span is none.
     """
 
-    message: str = ""
-    ref: str = ""
-    span: str = ""
+    message: str | None = None
+    ref: str | None = None
+    span: str | None = None
 
     def __post_init__(self) -> None:
         options = {"--message": self.message, "--ref": self.ref, "--range": self.span}
-        given = [option for option, value in options.items() if value]
+        given = [option for option, value in options.items() if value is not None]
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} say different things", "Give one of them.")
-        if self.span and not _SPAN.fullmatch(self.span):
+        if self.span is not None and not _SPAN.fullmatch(self.span):
             raise UsageError(
                 f"--range {excerpt(self.span)!r} is no range", "Write BEFORE..AFTER, two commits."
             )
@@ -44,12 +44,14 @@ class Source:
     def revision(self) -> str:
         """The commit that images are read from: the last one of what is looked at."""
         after = self.ends[1]
-        return self.ref or ("HEAD" if _NOTHING.fullmatch(after) else after) or "HEAD"
+        if self.ref is not None:
+            return self.ref
+        return "HEAD" if self.span is None or _NOTHING.fullmatch(after) else after
 
     @property
     def ends(self) -> tuple[str, str]:
         """What stands before and after the two dots; empty where there is no span."""
-        before, _, after = self.span.partition("..")
+        before, _, after = (self.span or "").partition("..")
         return before, after
 
 
@@ -67,10 +69,10 @@ def messages(repository: Repository, source: Source) -> tuple[Message, ...]:
     Raises:
         InvalidError: A commit is not there, or it can't be told which ones were pushed.
     """
-    if source.message:
+    if source.message is not None:
         return (Message("", source.message),)
-    if not source.span:
-        commit = repository.commit(source.ref or "HEAD")
+    if source.span is None:
+        commit = repository.commit(source.revision)
         return tuple(text for _, text in _logged(repository, ["--no-walk"], [commit.sha]))
     before, after = source.ends
     if _NOTHING.fullmatch(after):  # the branch was deleted

@@ -101,7 +101,8 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
 
     manner = _manner(no_cache=no_cache, cache=cache, secrets=secret, attestations=attest)
     options = Options(push=push, manner=manner, force=force, dry_run=dry_run)
-    messages = Messages(message, ref, range)
+    # The command line takes no empty values: what is empty was not given.
+    messages = Messages(message or None, ref or None, range or None)
     project = Project.open(Path.cwd())
     with _progress(verbose=verbose) as progress:
         source = committed(project, messages.revision)

@@ -58,6 +58,14 @@ def test_takes_a_message_as_it_is(clone: Sandbox) -> None:
     assert messages(Repository.open(clone.path), Source(message=text)) == (Message("", text),)
 
 
+def test_takes_an_empty_message_for_one(clone: Sandbox) -> None:
+    assert messages(Repository.open(clone.path), Source(message="")) == (Message("", ""),)
+
+
+def test_refuses_an_empty_ref(clone: Sandbox) -> None:
+    assert "there is no commit ''" in refuse(InvalidError, clone, ref="").message
+
+
 def test_reads_all_commits_of_a_push_the_oldest_first(clone: Sandbox) -> None:
     assert read(clone, span="HEAD~2..HEAD") == ["two", "three"]
 
@@ -231,7 +239,7 @@ def test_refuses_a_range_of_a_whole_history(clone: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    "span", ["HEAD", "..HEAD", "HEAD..", "..", "HEAD...HEAD", "a..b..c", "a..\nb", "a....b"]
+    "span", ["", "HEAD", "..HEAD", "HEAD..", "..", "HEAD...HEAD", "a..b..c", "a..\nb", "a....b"]
 )
 def test_refuses_what_is_no_range(clone: Sandbox, span: str) -> None:
     error = refuse(UsageError, clone, span=span)
