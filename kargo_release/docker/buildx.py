@@ -33,6 +33,8 @@ _BUILDER = (
     "Make a builder of its own (docker buildx create --use), or let the engine keep images in"
     ' containerd: "features": {"containerd-snapshotter": true} in its daemon.json.'
 )
+# The API of Docker 23.0; BuildKit has them since 0.9 (its pull request 2116), Docker 20.10 has 0.8.
+_WITH_FOLDERS = (1, 42)
 _AGAIN = "Run it again; if it stays so, look at the builder: docker buildx inspect"
 
 
@@ -64,7 +66,7 @@ class BuildxBuilder:
 
         Raises:
             RefusedError: Several platforms are asked for, and nothing is pushed; or the builder
-                keeps images in a way that has no room for what is asked for.
+                keeps images in a way that has no room for what is asked for, or is too old.
             InvalidError: The name of a build argument or a secret is none.
         """
         _check_names(order)
@@ -75,6 +77,12 @@ class BuildxBuilder:
         wanted = next(_too_much(order), "")
         if wanted and not self._engine.keeps_manifests and self.sees_engine:
             raise RefusedError(f"the engine's own BuildKit can't do this: {wanted}", _BUILDER)
+        if _has_folder(order) and self._engine.api_version < _WITH_FOLDERS and self.sees_engine:
+            raise RefusedError(
+                "the engine's own BuildKit can't take a folder of another repository as context",
+                "Make a builder of its own (docker buildx create --use), or take an engine of"
+                " release 23 or newer.",
+            )
 
     def build(self, order: BuildOrder, log: Log, pulse: Pulse) -> Built:
         """Build an image.
@@ -171,6 +179,13 @@ def _too_much(order: BuildOrder) -> Iterator[str]:
         yield "a cache in a registry"
     if order.attestations:
         yield f"attestations ({', '.join(order.attestations)})"
+
+
+def _has_folder(order: BuildOrder) -> bool:
+    """Whether the context is ``URL#ref:folder``, with a folder."""
+    if isinstance(order.context, TarContext) or "://" not in order.context.address:
+        return False
+    return bool(order.context.address.partition("#")[2].partition(":")[2])
 
 
 def _context(order: BuildOrder) -> "nullcontext[None] | IO[bytes]":

@@ -54,6 +54,7 @@ class Engine:
         environ: The environment by which it was found.
         login: For the registry of images; None where there is only Docker's configuration.
         platform: What it runs, such as ``linux/amd64``.
+        api_version: The newest API that it speaks, such as (1, 41); empty where it does not tell.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class Engine:
             found = api.version()
         api.timeout = _TIMEOUT
         self.platform = f"{found.get('Os', 'linux')}/{found.get('Arch', '')}"
+        numbers = re.findall(r"[0-9]+", str(found.get("ApiVersion", "")))
+        self.api_version = tuple(map(int, numbers))
 
     @classmethod
     def connect(cls, environ: Mapping[str, str], login: Login | None = None) -> Self:

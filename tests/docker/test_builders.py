@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import pytest
 from docker_engine import DEBIAN, DockerEngine, docker_engine, import_debian
+from git_server import git_server
+from sandbox import Sandbox
 from servers import docker_registry
 
 from kargo_release.docker.builders import builder_for
@@ -230,6 +232,35 @@ def test_refuses_what_has_no_room_in_an_engine(engine: Engine) -> None:
         BuildxBuilder(engine).check(several, "")
     with pytest.raises(InvalidError, match="no name of a build argument"):
         BuildxBuilder(engine).check(BuildOrder(TarContext(Path("x")), {"a=b": "c"}), "")
+
+
+def test_builds_a_folder_of_another_repository_where_buildkit_can(
+    engine: Engine, tmp_path: Path
+) -> None:
+    sandbox = Sandbox.make(tmp_path / "clone")
+    sandbox.add_remote(tmp_path / "remotes" / "maps.git")
+    sandbox.write("maps/a.map", "MAP\n")
+    commit = sandbox.commit()
+    sandbox.push()
+    file = tmp_path / "apart"
+    file.write_text(f"FROM {DEBIAN}\nCOPY . /maps\n")
+    builder = BuildxBuilder(engine)
+    with git_server(tmp_path / "remotes") as host:
+        whole, part = (
+            BuildOrder(ApartContext(f"http://{host}/maps.git#{commit}{folder}", file))
+            for folder in ("", ":maps")
+        )
+        builder.check(whole, "")
+        built = builder.build(whole, lambda _: None, quiet)
+        assert read(engine, built.image, "/maps/maps/a.map") == b"MAP\n"
+        if engine.keeps_manifests:  # the newer one
+            builder.check(part, "")
+            built = builder.build(part, lambda _: None, quiet)
+            assert read(engine, built.image, "/maps/a.map") == b"MAP\n"
+            return
+        with pytest.raises(RefusedError, match="a folder of another repository") as caught:
+            builder.check(part, "")
+        assert "release 23" in caught.value.remedy
 
 
 def test_mounts_caches_and_secrets_with_buildkit(
