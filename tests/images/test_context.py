@@ -96,6 +96,17 @@ def test_leaves_out_what_the_ignore_file_does(clone: Sandbox, tmp_path: Path) ->
     ]  # fmt: skip
 
 
+def test_keeps_a_folder_whose_files_are_all_left_out(clone: Sandbox, tmp_path: Path) -> None:
+    clone.write(f"{FOLDER}/.dockerignore", "empty/*\n")
+    clone.commit()
+    before = read(clone).digest
+    clone.write(f"{FOLDER}/empty/only", "")
+    clone.commit()
+
+    assert members(read(clone), tmp_path)["empty"].isdir()
+    assert read(clone).digest != before
+
+
 def test_heeds_the_ignore_file_of_the_dockerfile_before_the_contexts(
     clone: Sandbox, tmp_path: Path
 ) -> None:
@@ -127,6 +138,32 @@ def test_hides_a_dockerfile_that_is_no_part_of_the_context(
         texts = {name: file.read().decode() for name, file in held.items() if file}
     assert texts[ASIDE] == "FROM scratch\n"
     assert ASIDE in texts[".dockerignore"].splitlines()
+    clone.write(DOCKERFILE, "FROM debian\n")
+    clone.commit()
+    assert read(clone, folder).digest != context.digest
+
+
+def test_hides_an_ignore_file_that_leaves_itself_out(clone: Sandbox) -> None:
+    clone.write(f"{FOLDER}/.dockerignore", "Dockerfile\n")
+    clone.commit()
+    assert read(clone).hidden[".dockerignore"].split() == [b"Dockerfile", ASIDE.encode()]
+
+    clone.write(f"{FOLDER}/.dockerignore", "Dockerfile\n.dockerignore\n")
+    clone.commit()
+    assert read(clone).hidden[".dockerignore"].split() == [b".dockerignore", ASIDE.encode()]
+
+
+def test_puts_the_dockerfile_in_the_place_of_a_file_of_its_name(
+    clone: Sandbox, tmp_path: Path
+) -> None:
+    clone.write(f"{FOLDER}/.dockerignore", "Dockerfile\n")
+    clone.write(f"{FOLDER}/{ASIDE}", "another\n")
+    clone.commit()
+    write_tar(read(clone), tmp_path / "context.tar")
+
+    with tarfile.open(tmp_path / "context.tar") as tar:
+        [held] = [each for each in tar if each.name == ASIDE]
+    assert held.size == len("FROM scratch\n")
 
 
 def test_takes_the_whole_repository(clone: Sandbox, tmp_path: Path) -> None:
