@@ -1,5 +1,6 @@
 """The next version: which part of one is raised, and what may not be."""
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 from kargo_release import versions
@@ -16,6 +17,17 @@ class Part(IntEnum):
 
     def __str__(self) -> str:
         return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a part should be raised: ``major``, because ``values removed: image.tag``."""
+
+    part: Part
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.reason}"
 
 
 def part_named(text: str) -> Part:

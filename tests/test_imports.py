@@ -16,7 +16,7 @@ PACKAGE = "kargo_release"
 # Rooms that need no room beside them, but for what NEIGHBOURS says.
 INSTRUMENTS = (
     *("plan", "findings", "git", "helm", "docker", "oci", "bucket"),
-    *("settings", "console", "markdown", "yamlfile", "versions", "bump"),
+    *("settings", "console", "markdown", "yamlfile", "versions", "bump", "conventional"),
 )
 LAYERS = (
     ("program",),
@@ -27,7 +27,13 @@ LAYERS = (
     ("process", "authorities"),
     ("errors",),
 )
-NEIGHBOURS = {("settings", "yamlfile"), ("findings", "console"), ("bump", "versions")}
+NEIGHBOURS = {
+    ("settings", "yamlfile"),
+    ("findings", "console"),
+    ("bump", "versions"),
+    ("conventional", "bump"),
+    ("conventional", "git"),
+}
 # Library, and the rooms that may import it.
 DOORS = {
     "oras": ("oci",),

@@ -21,6 +21,19 @@ def commits_touching(repository: Repository, head: Commit, folder: str) -> list[
     return listing.decode().split()
 
 
+def last_change(repository: Repository, head: Commit, path: str, lines: str) -> str:
+    """Return the newest commit that changed lines of a file; empty for none.
+
+    Args:
+        repository: The clone.
+        head: The newest commit that counts.
+        path: The file, from the repository's root.
+        lines: A regular expression (POSIX) that a changed line matches.
+    """
+    words = ["log", "--max-count=1", "--format=%H", "--no-show-signature", f"-G{lines}"]
+    return repository.run([*words, head.sha, "--", path]).decode().strip()
+
+
 def messages_touching(
     repository: Repository, since: str, head: Commit, folder: str
 ) -> list[Message]:

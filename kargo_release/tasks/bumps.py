@@ -100,12 +100,15 @@ def _chart(bump: "Bump", *, dry_run: bool) -> dict[str, Any]:
 
 
 def _text(done: "Bumped") -> str:
+    lines = [line for each in done.bumps for line in _lines(each)]
+    lines += _committed(done.commit)
+    return "\n".join(lines) or "no chart changed itself since it was released"
+
+
+def _committed(commit: str) -> "list[str]":
     from kargo_release.git.repository import short
 
-    lines = [line for each in done.bumps for line in _lines(each)]
-    if done.commit:
-        lines.append(f"committed as {short(done.commit)}")
-    return "\n".join(lines) or "no chart changed itself since it was released"
+    return [f"committed as {short(commit)}"] if commit else []
 
 
 def _lines(bump: "Bump") -> "list[str]":
@@ -118,3 +121,41 @@ def _lines(bump: "Bump") -> "list[str]":
         update = f"`helm dependency update {bump.folder}`"
         lines.append(f"  Chart.lock names the old version still: {update} writes it anew")
     return lines
+
+
+@command("APP", part=_PART, to=_TO, commit="Commit what was changed, and nothing else.")
+def bump_image(
+    names: tuple[str, ...],
+    part: str = "",
+    to: str = "",
+    commit: bool = False,
+    dry_run: bool = False,
+) -> Reply:
+    """Raise the version in an image's image.yaml, and change no other byte of it.
+
+    Which part is raised is proposed by the messages of commits that touched the image's folder
+    since its version last changed (Conventional Commits).
+
+    Example: kargo-release bump-image mapcache --to 1.14.1
+    """
+    from kargo_release.bump import part_named
+    from kargo_release.images import bump
+    from kargo_release.images.project import Project
+
+    if part and to:
+        raise UsageError("--part and --to exclude each other", "Give one of them.")
+    chosen = part_named(part) if part else None
+    project = Project.open(Path.cwd())
+    done = bump.bump_image(project, names[0], chosen, to, commit=commit, dry_run=dry_run)
+    state = "unchanged" if not done.is_raised else "planned" if dry_run else "bumped"
+    image = {
+        "app": done.app,
+        "version": done.new,
+        "old_version": done.old,
+        "reasons": list(done.reasons),
+        "state": state,
+    }
+    version = f"{done.old} → {done.new}" if done.is_raised else done.old
+    lines = [f"{done.app}  {version}", *(f"  {reason}" for reason in done.reasons)]
+    lines += _committed(done.commit)
+    return Reply("\n".join(lines), {"images": [image], "commit": done.commit or None})

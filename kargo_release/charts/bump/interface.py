@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kargo_release import yamlfile
-from kargo_release.bump import Part
+from kargo_release.bump import Evidence, Part
 from kargo_release.charts.archive import ChartArchive
-from kargo_release.charts.bump.evidence import Evidence
 from kargo_release.errors import InvalidError
 
 VALUES, SCHEMA = "values.yaml", "values.schema.json"

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kargo_release import versions
-from kargo_release.bump import Part, is_newer, raised
+from kargo_release import conventional, versions
+from kargo_release.bump import Evidence, Part, is_newer, raised
 from kargo_release.charts.archive import ChartArchive
-from kargo_release.charts.bump import conventional, interface
-from kargo_release.charts.bump.evidence import Evidence
+from kargo_release.charts.bump import interface
 from kargo_release.charts.changes.change import ChartChange
 from kargo_release.charts.changes.rendering import Manifests
 from kargo_release.charts.changes.resources import compared, resources

@@ -3,7 +3,7 @@
 import pytest
 
 from kargo_release.bump import Part
-from kargo_release.charts.bump.conventional import evidence_of
+from kargo_release.conventional import evidence_of
 from kargo_release.git.history import Message
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

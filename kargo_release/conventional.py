@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from kargo_release.bump import Part
-from kargo_release.charts.bump.evidence import Evidence
+from kargo_release.bump import Evidence, Part
 from kargo_release.git.history import Message
 from kargo_release.git.repository import short
 
@@ -15,18 +14,18 @@ _PARTS = {"feat": Part.MINOR, "fix": Part.PATCH}
 _SHOWN = 60  # characters of a subject
 
 
-def evidence_of(messages: Iterable[Message], name: str, charts: set[str]) -> Iterator[Evidence]:
-    """Yield what the messages of commits say of a chart.
+def evidence_of(messages: Iterable[Message], name: str, others: set[str]) -> Iterator[Evidence]:
+    """Yield what the messages of commits say of a chart or an image.
 
     Args:
-        messages: Of commits that touched the chart.
-        name: The chart.
-        charts: All charts: a scope that names another one says nothing of this one.
+        messages: Of commits that touched it.
+        name: Its name.
+        others: All of its kind: a scope that names another one says nothing of this one.
     """
     for message in messages:
         subject = message.text.partition("\n")[0].strip()
         header = _HEADER.match(subject)
-        if header is None or header["scope"] in charts - {name}:
+        if header is None or header["scope"] in others - {name}:
             continue
         is_breaking = header["breaking"] or _FOOTER.search(message.text)
         part = Part.MAJOR if is_breaking else _PARTS.get(header["type"].lower())
