@@ -1,7 +1,6 @@
 """Images as an engine may describe them, for checks that need no engine."""
 
 import stat
-from collections.abc import Mapping
 
 from kargo_release.docker.image import ImageFile, LocalImage
 from kargo_release.git.repository import Commit
@@ -50,8 +49,8 @@ def local_image(**changes: object) -> LocalImage:
     return LocalImage(**{**values, **changes})  # type: ignore[arg-type]  # by their names
 
 
-def file(path: str, mode: int = 0o755, *, uid: int = 0, gid: int = 0) -> ImageFile:
-    return ImageFile(path, stat.S_IFREG | mode, uid, gid, 1, "")
+def file(path: str, mode: int = 0o755, *, uid: int = 0, gid: int = 0, text: str = "") -> ImageFile:
+    return ImageFile(path, stat.S_IFREG | mode, uid, gid, 1, "", text.encode())
 
 
 def folder(path: str, mode: int = 0o755) -> ImageFile:
@@ -62,6 +61,6 @@ def link(path: str, target: str) -> ImageFile:
     return ImageFile(path, stat.S_IFLNK | 0o777, 0, 0, 0, target)
 
 
-def files(*held: ImageFile, texts: Mapping[str, str] | None = None) -> ImageFiles:
-    known = {"etc/passwd": PASSWD, "etc/group": GROUP} if texts is None else texts
-    return ImageFiles({each.path: each for each in held}, known)
+def files(*held: ImageFile, passwd: str = PASSWD, group: str = GROUP) -> ImageFiles:
+    known = file("etc/passwd", text=passwd), file("etc/group", text=group)
+    return ImageFiles({each.path: each for each in (*known, *held)})

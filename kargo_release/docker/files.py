@@ -1,11 +1,13 @@
 """The files of an image, looked at in a container that never runs."""
 
-import io
+import json
 import stat
 import tarfile
-from collections.abc import Iterable, Iterator
+from base64 import b64decode
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import IO, TYPE_CHECKING, cast
 
 from kargo_release.docker.containers import container_of
 from kargo_release.docker.image import ImageFile
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20
 _END = 1024  # bytes
 _MOST_FILES = 1_000_000
+_MOST_READ = 1 << 20  # bytes of one file
 _KINDS = {
     tarfile.DIRTYPE: stat.S_IFDIR,
     tarfile.SYMTYPE: stat.S_IFLNK,
@@ -24,6 +27,9 @@ _KINDS = {
     tarfile.BLKTYPE: stat.S_IFBLK,
     tarfile.FIFOTYPE: stat.S_IFIFO,
 }
+# golang.org/pkg/io/fs, FileMode, as which the engine tells a file's mode.
+_GO_SET_IDS = {1 << 23: stat.S_ISUID, 1 << 22: stat.S_ISGID}
+_GO_KINDS = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 
 
 class Files:
@@ -38,41 +44,35 @@ class Files:
         self._api = api
         self._container = container
 
-    def every(self) -> list[ImageFile]:
+    def every(self, wanted: Collection[str] = ()) -> list[ImageFile]:
         """Return all of them, as an export tells them.
+
+        Args:
+            wanted: Paths of files whose content is kept, too.
 
         Raises:
             InvalidError: They are more than a million.
         """
-        return read_files(self._api.export(self._container, chunk_size=_BLOCK))
+        return read_files(self._api.export(self._container, chunk_size=_BLOCK), wanted)
 
-    def file(self, path: str) -> ImageFile | None:
-        """Return the file at a path; None where there is none."""
-        with self._opened(path) as archive:
-            member = archive and archive.next()
-            return _file(member) if member else None
+    def set_ids(self, path: str) -> int:
+        """Return the set-uid and set-gid bits of the plain file at a path; 0 where there is none.
 
-    def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
-        """Return what a file holds, at most ``limit`` bytes; None where there is no plain file."""
-        with self._opened(path) as archive:
-            member = archive and archive.next()
-            if archive is None or not member or not member.isfile():
-                return None
-            content = archive.extractfile(member)
-            return content.read(limit) if content else None
+        Its state alone is asked for, as the library can't (Engine API, ContainerArchiveInfo): for
+        the content, too, the engine would start a process.
+        """
+        api = self._api
+        address = f"{api.base_url}/v{api.api_version}/containers/{self._container}/archive"
+        answer = api.head(address, params={"path": f"/{path}"}, timeout=api.timeout)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return 0
+        answer.raise_for_status()
+        told = json.loads(b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+        return _set_ids(int(told["mode"]))
 
-    @contextmanager
-    def _opened(self, path: str) -> Iterator[tarfile.TarFile | None]:
-        from docker.errors import NotFound
 
-        try:
-            blocks, _ = self._api.get_archive(self._container, path, chunk_size=_BLOCK)
-        except NotFound:
-            yield None
-            return
-        stream = io.BufferedReader(_Stream(blocks), _BLOCK)
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            yield archive
+def _set_ids(mode: int) -> int:
+    return 0 if mode & _GO_KINDS else sum(bit for go, bit in _GO_SET_IDS.items() if mode & go)
 
 
 @contextmanager
@@ -82,20 +82,22 @@ def opened(api: "APIClient", image: str) -> Iterator[Files]:
         yield Files(api, container)
 
 
-def read_files(blocks: Iterable[bytes]) -> list[ImageFile]:
+def read_files(blocks: Iterable[bytes], wanted: Collection[str] = ()) -> list[ImageFile]:
     """Return the files of a tar archive.
 
     Args:
         blocks: Its bytes.
+        wanted: Paths of files whose content is kept, too.
 
     Raises:
         tarfile.TarError: It is none, or breaks off.
         InvalidError: They are more than a million.
     """
     stream, found = _Stream(blocks), []
-    with tarfile.open(fileobj=io.BufferedReader(stream, _BLOCK), mode="r|") as archive:
+    # As a file, for tarfile's own reader of streams takes them apart into blocks of 10 kB.
+    with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r:") as archive:
         while member := archive.next():
-            found.append(_file(member))
+            found.append(_file(archive, member, wanted))
             archive.members = []  # type: ignore[attr-defined] # else it keeps them all
             if len(found) > _MOST_FILES:
                 raise InvalidError(
@@ -106,45 +108,61 @@ def read_files(blocks: Iterable[bytes]) -> list[ImageFile]:
     return found
 
 
-def _file(member: tarfile.TarInfo) -> ImageFile:
+def _file(archive: tarfile.TarFile, member: tarfile.TarInfo, wanted: Collection[str]) -> ImageFile:
+    path = member.name.removeprefix("./").strip("/")
+    content = archive.extractfile(member) if path in wanted and member.isfile() else None
     return ImageFile(
-        member.name.removeprefix("./").strip("/"),
+        path,
         _KINDS.get(member.type, stat.S_IFREG) | member.mode,
         member.uid,
         member.gid,
         member.size,
         member.linkname,
+        content.read(_MOST_READ) if content else b"",
     )
 
 
-class _Stream(io.RawIOBase):
-    """Blocks of bytes, read as a file."""
+class _Stream:
+    """Blocks of bytes, read as a file in which nobody goes back."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
-        self._rest = b""
+        self._rest = memoryview(b"")
         self._last = b""
+        self._place = 0
 
     def has_ended(self) -> bool:
         """Read to the end; whether there is a tar archive's, two records of zeros (POSIX pax)."""
-        while block := self._next():
-            del block
+        while self._next():
+            pass
         return self._last == bytes(_END)
 
-    def _next(self) -> bytes:
+    def _next(self) -> bool:
+        """Take the next block; whether there is one."""
         block = next(self._blocks, b"")
         self._last = (self._last + block[-_END:])[-_END:]
-        return block
+        self._rest = memoryview(block)
+        return bool(block)
 
-    def readable(self) -> bool:
-        """Return True, as `io.BufferedReader` asks."""
-        return True
+    def tell(self) -> int:
+        """Return how many bytes lie before."""
+        return self._place
 
-    def readinto(self, buffer: Any) -> int:
-        """Read what there is of the next block."""
-        if not self._rest:
-            self._rest = self._next()
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+    def seek(self, place: int) -> int:
+        """Go forward, at most to the end."""
+        while self._place < place and (self._rest or self._next()):
+            self._taken(place - self._place)
+        return self._place
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, fewer at the end."""
+        taken = bytes(self._taken(size))
+        while len(taken) < size and self._next():
+            taken += self._taken(size - len(taken))
+        return taken
+
+    def _taken(self, size: int) -> memoryview:
+        """Return what there is of the next bytes, without a copy."""
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        self._place += len(taken)
+        return taken

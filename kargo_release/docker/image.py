@@ -47,6 +47,7 @@ class ImageFile:
         gid: Number of the group.
         size: Bytes.
         link: Where a symbolic or hard link leads; empty for everything else.
+        content: The beginning of what it holds, where that was asked for; else empty.
     """
 
     path: str
@@ -55,6 +56,7 @@ class ImageFile:
     gid: int
     size: int
     link: str
+    content: bytes = b""
 
     @property
     def set_ids(self) -> int:

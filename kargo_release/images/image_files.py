@@ -7,7 +7,7 @@ what USER may hold.
 import posixpath
 import stat
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kargo_release.docker.image import ImageFile
 
@@ -30,12 +30,10 @@ class ImageFiles:
     """The files of an image.
 
     Args:
-        files: By path, without a slash in front.
-        texts: The contents of ``etc/passwd`` and ``etc/group``.
+        files: By path, without a slash in front; ``etc/passwd`` and ``etc/group`` with content.
     """
 
     files: Mapping[str, ImageFile]
-    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def set_ids(self) -> Mapping[str, int]:
@@ -115,7 +113,9 @@ class ImageFiles:
                 yield line[0], int(line[_UID]), line[_MEMBERS].split(",")
 
     def _lines(self, file: str) -> Iterable[list[str]]:
-        lines = self.texts.get(file, "").splitlines()[:_MOST_USERS]
+        found = self.files.get(file)
+        text = found.content.decode(errors="replace") if found else ""
+        lines = text.splitlines()[:_MOST_USERS]
         parts = (line.split(":") for line in lines)
         return (each for each in parts if len(each) > _MEMBERS and _is_number(each[_UID]))
 

@@ -183,10 +183,7 @@ class Maker:
 
     def _inspected(self, build: ImageBuild, image: LocalImage) -> list[Finding]:
         with self.engine.opened(image.id) as held:
-            texts = {path: held.read(f"/{path}") or b"" for path in (PASSWD, GROUP)}
-            every = {each.path: each for each in held.every()}
-        decoded = {path: text.decode(errors="replace") for path, text in texts.items()}
-        files = ImageFiles(every, decoded)
+            files = ImageFiles({each.path: each for each in held.every((PASSWD, GROUP))})
         return inspect(build, image, files, self._in_base(build, files.set_ids))
 
     def _in_base(self, build: ImageBuild, paths: Iterable[str]) -> Mapping[str, int]:
@@ -198,8 +195,7 @@ class Maker:
             seen = self.engine.image(base) if self.builder.sees_engine else None
             held = seen or self._image(self._only(build))
             with self.engine.opened(held.id) as files:
-                found = {path: files.file(f"/{path}") for path in unknown}
-            known.update((path, each.set_ids if each else 0) for path, each in found.items())
+                known.update((path, files.set_ids(path)) for path in unknown)
         return known if base else {}
 
     def _context(self, build: ImageBuild, folder: Path) -> TarContext | ApartContext:

@@ -38,6 +38,14 @@ def test_reads_files_in_blocks_of_any_size(size: int) -> None:
     assert (link.path, link.link, stat.S_ISLNK(link.mode)) == ("bin", "usr/bin", True)
 
 
+@pytest.mark.parametrize("size", [1, 512, 600, 100_000])
+def test_keeps_the_content_of_files_that_are_wanted(size: int) -> None:
+    blocks = (WHOLE[at : at + size] for at in range(0, len(WHOLE), size))
+    found = read_files(blocks, ("etc/passwd", "bin", "none"))
+
+    assert [each.content for each in found] == [b"", b"abc", b""]
+
+
 @pytest.mark.parametrize("size", [0, 100, 512, 600, 1024, 1536, 1636, 2560, 3072])
 def test_tells_an_archive_that_breaks_off(size: int) -> None:
     with pytest.raises(tarfile.TarError):

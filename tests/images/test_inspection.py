@@ -146,7 +146,7 @@ def test_tells_of_every_rule_what_to_do() -> None:
     "text", ["node", "garbage", "a:b:c:d", ":::", "x:y:-1:5", "node:x:9999999999999:1"]
 )
 def test_reads_any_passwd(text: str) -> None:
-    held = files(texts={"etc/passwd": text, "etc/group": text})
+    held = files(passwd=text, group=text)
 
     assert held.user("node") is None
     assert held.user("1000:1000") == User(1000, 1000, set())
