@@ -1,6 +1,5 @@
 """What a person sees while a command works: progress and groups on stderr, tables."""
 
-import json
 import os
 import sys
 import threading
@@ -8,10 +7,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from kargo_release.errors import FailedError, printable
+from kargo_release.errors import printable
 
 _COLOURS = {"good": "32", "bad": "31", "quiet": "2", "strong": "1"}
 _GAP = "  "
@@ -118,41 +116,6 @@ class Console:
         """
         is_command = self.is_in_github and line.lstrip().startswith("::")
         return line.replace("::", ": :", 1) if is_command else line
-
-
-def write_outputs(values: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Hand values, as JSON, to later steps of GitHub Actions; elsewhere nothing is done.
-
-    Source: GitHub's documentation, "Workflow commands", "Setting an output parameter".
-
-    Raises:
-        FailedError: The file that GitHub named can't be written.
-    """
-    # JSON is one line, and of ASCII only: no value can begin another output.
-    lines = "".join(f"{name}={json.dumps(value)}\n" for name, value in values.items())
-    _append("GITHUB_OUTPUT", lines, environ)
-
-
-def write_summary(markdown: str, environ: Mapping[str, str]) -> None:
-    """Show a text on the page of a run of GitHub Actions; elsewhere nothing is done.
-
-    Source: GitHub's documentation, "Workflow commands", "Adding a job summary".
-
-    Raises:
-        FailedError: The file that GitHub named can't be written.
-    """
-    _append("GITHUB_STEP_SUMMARY", markdown, environ)
-
-
-def _append(variable: str, text: str, environ: Mapping[str, str]) -> None:
-    if not (path := environ.get(variable)):
-        return
-    try:
-        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-    except OSError as error:
-        message = f"{path}, named in {variable}, can't be written: {error.strerror}"
-        raise FailedError(message, f"Unset {variable} outside of GitHub Actions.") from None
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

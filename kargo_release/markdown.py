@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from kargo_release.errors import printable
 
-# All that begins something: emphasis, links, code, HTML, cells, mentions and references. Any ASCII
-# punctuation may stand behind a backslash (CommonMark 0.31, 2.4).
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|&~#@$])")
+# All that begins something: emphasis, links, code, HTML, cells, mentions, references. Any
+# ASCII punctuation may stand behind a backslash (CommonMark 0.31, 2.4).
+_SPECIAL = re.compile(r"[\\`*_\[\]<>|&~#@$:]")
 
 
 def escaped(text: str) -> str:
     """Return a text that shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", printable(text))
+    return _SPECIAL.sub(r"\\\g<0>", printable(text))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

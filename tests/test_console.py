@@ -1,16 +1,14 @@
 """What a person sees: colours on terminals alone, groups on GitHub, and no hostile text at work."""
 
 import io
-import json
 import os
 import pty
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
-from kargo_release.console import Console, Painted, table, write_outputs
+from kargo_release.console import Console, Painted, table
 from kargo_release.errors import FailedError, InvalidError, excerpt
 
 GITHUB = {"GITHUB_ACTIONS": "true"}
@@ -197,25 +195,3 @@ def test_threads_do_not_mix_their_lines() -> None:
         thread.join()
 
     assert sorted(stream.getvalue().splitlines()) == sorted(lines * 50)
-
-
-def test_hands_outputs_to_later_steps_of_github_one_line_each(tmp_path: Path) -> None:
-    file = tmp_path / "output"
-    file.write_text("before=1\n")
-
-    write_outputs({"images": [{"app": HOSTILE}], "has_images": True}, {"GITHUB_OUTPUT": str(file)})
-
-    before, images, has_images = file.read_text().splitlines()
-    assert before == "before=1"
-    assert json.loads(images.removeprefix("images=")) == [{"app": HOSTILE}]
-    assert has_images == "has_images=true"
-
-
-def test_hands_no_outputs_to_anybody_elsewhere() -> None:
-    write_outputs({"images": []}, {})
-
-
-def test_tells_that_the_file_for_outputs_can_not_be_written(tmp_path: Path) -> None:
-    with pytest.raises(FailedError, match="GITHUB_OUTPUT") as failed:
-        write_outputs({"images": []}, {"GITHUB_OUTPUT": str(tmp_path)})
-    assert failed.value.remedy

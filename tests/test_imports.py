@@ -16,7 +16,8 @@ PACKAGE = "kargo_release"
 # Rooms that need no room beside them, but for what NEIGHBOURS says.
 INSTRUMENTS = (
     *("plan", "findings", "git", "helm", "docker", "oci", "bucket"),
-    *("settings", "console", "markdown", "yamlfile", "versions", "bump", "conventional"),
+    *("settings", "console", "actions", "markdown"),
+    *("yamlfile", "versions", "bump", "conventional"),
 )
 LAYERS = (
     ("program",),

@@ -30,10 +30,11 @@ def release_changed(
 
     Example: kargo-release release-changed
     """
+    from kargo_release.actions import write_outputs, write_summary
     from kargo_release.charts.project import Project
     from kargo_release.charts.release_changed import Asked
     from kargo_release.charts.release_changed import release_changed as release
-    from kargo_release.console import Console, write_outputs, write_summary
+    from kargo_release.console import Console
     from kargo_release.errors import UsageError
     from kargo_release.tasks.changed_progress import ChangedProgress
     from kargo_release.tasks.changed_summary import summary

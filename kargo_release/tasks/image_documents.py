@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from kargo_release import markdown
 from kargo_release.console import table
 from kargo_release.errors import FailedError, KargoError
 from kargo_release.findings import Finding
@@ -44,14 +45,36 @@ def _image(row: ImageRow, findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
+def build_outputs(rows: Sequence[ImageRow]) -> dict[str, Any]:
+    """Return for later steps of GitHub Actions what is there now, built or unchanged."""
+    kept = ("app", "tag", "reference", "digest", "state")
+    images = [{key: each[key] for key in kept} for each in build_document(rows, ())["images"]]
+    there = [each for each in images if each["digest"]]
+    return {"images": there, "has_images": bool(there)}
+
+
 def build_table(rows: Sequence[ImageRow]) -> str:
     """Return what became of each image, and its digest; its Id where only the engine has it."""
-    lines = [
-        [row.desired.app, row.desired.tag, *_standing(row)]
-        for row in sorted(rows, key=lambda row: row.desired.title)
-    ]
+    return table(*_columns(rows))
+
+
+def build_summary(rows: Sequence[ImageRow]) -> str:
+    """Return the same table in Markdown, with what went wrong."""
+    header, lines = _columns(rows)
+    errors = [row.error.message if row.error else "" for row in _by_title(rows)]
+    cells = [[*line, error] for line, error in zip(lines, errors, strict=True)]
+    told = markdown.table((*header, "error"), [[*map(markdown.escaped, line)] for line in cells])
+    return f"## Images\n\n{told}\n"
+
+
+def _columns(rows: Sequence[ImageRow]) -> tuple[tuple[str, ...], list[list[str]]]:
     is_local = any(ENGINE in row.outcomes for row in rows)
-    return table(("app", "tag", "state", "where", "id" if is_local else "digest"), lines)
+    lines = [[row.desired.app, row.desired.tag, *_standing(row)] for row in _by_title(rows)]
+    return ("app", "tag", "state", "where", "id" if is_local else "digest"), lines
+
+
+def _by_title(rows: Sequence[ImageRow]) -> list[ImageRow]:
+    return sorted(rows, key=lambda row: row.desired.title)
 
 
 def _standing(row: ImageRow) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from kargo_release.images.carrying_out import ImageRow
     from kargo_release.images.making import Manner
+    from kargo_release.images.project import Project
     from kargo_release.images.selection import Wanted
     from kargo_release.images.source import Source
     from kargo_release.tasks.image_progress import BuildProgress
@@ -63,7 +64,7 @@ def build_image(  # noqa: PLR0913, PLR0917 - the parameters are the command's op
     with _progress(verbose=verbose) as progress, working_tree(project) as source:
         wanted = _wanted(source, names, platform)
         rows = build_images(project, source, wanted, options, progress)
-    return _reply(rows, progress)
+    return _reply(rows, progress, project, is_done=not dry_run)
 
 
 @command(
@@ -91,7 +92,7 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
 
     Example: kargo-release build-from-commit --push
     """
-    from kargo_release.console import write_outputs
+    from kargo_release.actions import write_outputs
     from kargo_release.images.build import Options, build_images
     from kargo_release.images.commits import Source as Messages
     from kargo_release.images.project import Project
@@ -108,12 +109,13 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
         source = committed(project, messages.revision)
         asked = requested(project.repository, source.images, messages)
         progress.warn(asked.warnings)
-        write_outputs(asked.outputs(), project.environ)
+        if dry_run or not asked.builds:  # a plan is handed on whether an engine is there or not
+            write_outputs(asked.outputs(), project.environ)
         if not asked.builds:
             return Reply("nothing to build", {"images": []})
         wanted = [Wanted(build.image, build.tag) for build in asked.builds]
         rows = build_images(project, source, wanted, options, progress)
-    return _reply(rows, progress)
+    return _reply(rows, progress, project, is_done=not dry_run)
 
 
 def _manner(
@@ -168,10 +170,16 @@ def _wanted(source: "Source", names: tuple[str, ...], platforms: tuple[str, ...]
     return [Wanted(image, image.tag(append)) for image in chosen]
 
 
-def _reply(rows: "Sequence[ImageRow]", progress: "BuildProgress") -> Reply:
+def _reply(
+    rows: "Sequence[ImageRow]", progress: "BuildProgress", project: "Project", *, is_done: bool
+) -> Reply:
+    from kargo_release.actions import write_outputs, write_summary
     from kargo_release.tasks import image_documents
 
     progress.tell_errors(rows)
+    write_summary(image_documents.build_summary(rows), project.environ)
+    if is_done:
+        write_outputs(image_documents.build_outputs(rows), project.environ)
     return Reply(
         image_documents.build_table(rows),
         image_documents.build_document(rows, progress.findings),

@@ -1,5 +1,6 @@
 """build-image with a real engine and a real registry."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -200,14 +201,21 @@ def test_shows_the_whole_log_when_asked(workshop: Workshop) -> None:
 
 @pytest.mark.long
 def test_builds_what_a_message_asks_for(workshop: Workshop, tmp_path: Path) -> None:
-    outputs = tmp_path / "outputs"
+    outputs, summary = tmp_path / "outputs", tmp_path / "summary"
+    files = {"GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(summary)}
     workshop.write("other")
     workshop.commit("Mend it [build kano dev] [build kano]")
-    ended = workshop.from_commit("--push", environ={"GITHUB_OUTPUT": str(outputs)})
+    ended = workshop.from_commit("--push", environ=files)
 
     assert ended.exit_code == 0, ended.err
-    assert [each["tag"] for each in ended.document["images"]] == ["1.0.0-dev", "1.0.0-latest"]
-    assert "has_images=true" in outputs.read_text().splitlines()
+    built = ended.document["images"]
+    assert [each["tag"] for each in built] == ["1.0.0-dev", "1.0.0-latest"]
+    images, has_images = outputs.read_text().splitlines()
+    kept = ("app", "tag", "reference", "digest", "state")
+    handed_on = json.loads(images.removeprefix("images="))
+    assert handed_on == [{key: each[key] for key in kept} for each in built]
+    assert has_images == "has_images=true"
+    assert summary.read_text().count("| kano | 1.0.0-") == 2
     assert workshop.pushed("other") is None
 
 
