@@ -88,9 +88,9 @@ def test_nothing_that_somebody_wrote_is_read_but_into_a_variable() -> None:
     read = re.findall(r"\$\{\{ *(.*?) *\}\}", TEXT)
     untrusted = [each for each in read if "message" in each or "head_ref" in each]
 
-    assert untrusted == ["inputs.message"]
-    [step] = [step for step in steps() if "inputs.message" in str(step)]
-    assert step["env"]["MESSAGE"] == "${{ inputs.message }}"
+    assert untrusted == ["inputs.message", "matrix.job.message"]
+    asked = [step["env"]["MESSAGE"] for step in steps() if "MESSAGE" in step.get("env", {})]
+    assert asked == [f"${{{{ {each} }}}}" for each in untrusted]
 
 
 def test_may_read_the_repository_and_nothing_else() -> None:
@@ -131,10 +131,10 @@ def test_plans_with_the_whole_history() -> None:
     assert checkout["with"]["fetch-depth"] == "0"
 
 
-def test_builds_of_one_tag_wait_for_each_other() -> None:
+def test_builds_of_the_same_wait_for_each_other() -> None:
     concurrency = BUILD["concurrency"]
 
-    assert concurrency["group"] == "image ${{ matrix.image.app }}:${{ matrix.image.tag }}"
+    assert concurrency["group"] == "images ${{ matrix.job.name }}"
     assert concurrency["cancel-in-progress"] == "false"
     assert BUILD["strategy"]["fail-fast"] == "false"
 
@@ -174,18 +174,15 @@ def test_a_push_is_planned_by_its_range(folder: Path) -> None:
     assert call == ["build-from-commit", "--dry-run", "--json", f"--range={'0' * 40}..{'12' * 20}"]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_an_app_passes_through_the_shell_unharmed(folder: Path, text: str) -> None:
-    script = run_lines(BUILD, "build-image")
+@pytest.mark.parametrize("message", HOSTILE)
+def test_what_a_job_builds_passes_through_the_shell_unharmed(folder: Path, message: str) -> None:
+    script = run_lines(BUILD, "build-from-commit")
 
-    [call] = run(script, folder, APP=text, APPEND=text)
+    [call] = run(script, folder, MESSAGE=message)
 
-    assert call == ["build-image", text, text, "--push", "--cache"]
+    assert call == ["build-from-commit", f"--message={message}", "--push", "--cache"]
 
 
-def test_a_build_without_an_append_asks_for_the_default(folder: Path) -> None:
-    script = run_lines(BUILD, "build-image")
-
-    assert run(script, folder, APP="kano", APPEND="") == [
-        ["build-image", "kano", "--push", "--cache"]
-    ]
+def test_each_job_builds_what_the_plan_hands_on() -> None:
+    assert BUILD["strategy"]["matrix"] == {"job": "${{ fromJSON(needs.plan.outputs.jobs) }}"}
+    assert {"jobs", "has_images"} == set(PLAN["outputs"])

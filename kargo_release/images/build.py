@@ -23,7 +23,8 @@ from kargo_release.images.halting import Halting
 from kargo_release.images.lint.linting import lint_images
 from kargo_release.images.making import Maker, Manner, broken
 from kargo_release.images.project import Project
-from kargo_release.images.selection import Selection, Wanted
+from kargo_release.images.recipes import Wanted
+from kargo_release.images.selection import Selection
 from kargo_release.images.source import Source
 from kargo_release.plan import State
 

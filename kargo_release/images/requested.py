@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kargo_release.errors import InvalidError
+from kargo_release.errors import InvalidError, excerpt
 from kargo_release.git.repository import Repository, short
 from kargo_release.images.commits import Message, Source, messages
 from kargo_release.images.image import Image, Images
+from kargo_release.images.recipes import Recipes, Wanted
 from kargo_release.images.trigger import Found, Request, requests_in
 
 # GitHub Actions makes no more jobs of one matrix (its documentation, "Actions limits").
@@ -22,6 +23,17 @@ class Build:
     append: str | None
     tag: str
 
+    @property
+    def wanted(self) -> Wanted:
+        """The image under its tag."""
+        return Wanted(self.image, self.tag)
+
+    @property
+    def marker(self) -> str:
+        """What a message says to ask for it."""
+        words = filter(None, ("build", self.image.app, self.append))
+        return f"[{' '.join(words)}]"
+
 
 @dataclass(frozen=True)
 class Requested:
@@ -30,13 +42,26 @@ class Requested:
     builds: tuple[Build, ...]
     warnings: tuple[str, ...]
 
-    def outputs(self) -> dict[str, Any]:
-        """Return the contract's outputs for GitHub Actions, of which a matrix is made."""
+    def outputs(self, recipes: Recipes) -> dict[str, Any]:
+        """Return the contract's outputs for GitHub Actions.
+
+        Of ``jobs`` a matrix is made: images of which one is another's base, or that have a base of
+        this repository in common, are built in one, for jobs do not wait for each other.
+        """
         images = [
             {"app": build.image.app, "append": build.append or "", "tag": build.tag}
             for build in self.builds
         ]
-        return {"images": images, "has_images": bool(images)}
+        return {"images": images, "has_images": bool(images), "jobs": self._jobs(recipes)}
+
+    def _jobs(self, recipes: Recipes) -> list[dict[str, str]]:
+        markers = {build.wanted.title: build.marker for build in self.builds}
+        groups = recipes.together([build.wanted for build in self.builds])
+        titles = [[each.title for each in group] for group in groups]
+        return [
+            {"name": excerpt(", ".join(each)), "message": " ".join(markers[one] for one in each)}
+            for each in titles
+        ]
 
 
 def requested(repository: Repository, images: Images, source: Source) -> Requested:

@@ -1,22 +1,14 @@
 """From what is asked for to what is to be built: contexts, bases and inputs looked up."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
 from kargo_release.errors import InvalidError, KargoError
 from kargo_release.images.bases import Bases, base_name, names_of
-from kargo_release.images.context import (
-    Context,
-    read_context,
-    read_dockerfile,
-)
-from kargo_release.images.demands import of_buildkit
+from kargo_release.images.context import Context, read_context
 from kargo_release.images.desired import CACHE_TAG, ImageBuild, Origin
-from kargo_release.images.dockerfile import SCRATCH, Dockerfile, platform_arguments
-from kargo_release.images.dockerfile_lines import DockerfileError
-from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.git_commit import pinned
 from kargo_release.images.git_context import GitContext
 from kargo_release.images.guards import changed_of
@@ -25,34 +17,9 @@ from kargo_release.images.image_file import DOCKERFILE
 from kargo_release.images.inputs import Inputs
 from kargo_release.images.order import held_back, sorted_by_base
 from kargo_release.images.project import Project
+from kargo_release.images.recipes import Recipe, Recipes, Wanted
 from kargo_release.images.source import Source
 from kargo_release.plan import each
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """An image that is asked for, and the tag that it is to get."""
-
-    image: Image
-    tag: str
-
-    @property
-    def title(self) -> str:
-        """How a person names what is built."""
-        return f"{self.image.app} {self.tag}"
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """A Dockerfile, the images that it begins with and copies from, and the first of all.
-
-    And what in it needs BuildKit.
-    """
-
-    data: bytes
-    bases: tuple[str, ...]
-    root: str
-    demand: str
 
 
 class Selection:
@@ -71,6 +38,7 @@ class Selection:
         self._tree = source.tree
         self._bases = bases
         self._platform = platform
+        self._recipes = Recipes(project, source, platform)
         self._references: dict[str, str] = {}
         self._pinned: dict[GitContext, GitContext] = {}
         self._unreachable: dict[str | GitContext, KargoError] = {}
@@ -88,8 +56,8 @@ class Selection:
             InvalidError: A Dockerfile or a context can't be read, or images are based on each
                 other in a circle.
         """
-        by_title, recipes = self._with_bases(wanted)
-        meant = self._meant(by_title.values())
+        by_title, recipes = self._recipes.with_bases(wanted)
+        meant = self._recipes.meant(by_title.values())
         own = {title: _own_bases(recipe, meant) for title, recipe in recipes.items()}
         called = {name for names in own.values() for name in names}
         _check_apart(self._project, by_title.values())
@@ -102,7 +70,7 @@ class Selection:
         return [*builds.values()]
 
     def _look_up(
-        self, wanted: Iterable[Wanted], recipes: Iterable[_Recipe], meant: Container[str]
+        self, wanted: Iterable[Wanted], recipes: Iterable[Recipe], meant: Container[str]
     ) -> None:
         """Ask for what is elsewhere, side by side: bases, and the commits of Git contexts."""
         named = {text: base_name(text) for recipe in recipes for text in recipe.bases}
@@ -119,70 +87,8 @@ class Selection:
             else:
                 self._pinned[context] = answer
 
-    def _with_bases(self, wanted: Sequence[Wanted]) -> tuple[dict[str, Wanted], dict[str, _Recipe]]:
-        """Return what is wanted and the images under it, and their recipes, by their titles."""
-        meant, known = self._meant(wanted), self._by_default_name()
-        found = {each.title: each for each in wanted}
-        recipes: dict[str, _Recipe] = {}
-        todo = list(found.values())
-        while todo:
-            each = todo.pop(0)
-            recipes[each.title] = self._recipe(each.image)
-            for name in _names(recipes[each.title]):
-                base = known.get(name)
-                if base is not None and name not in meant and base.title not in found:
-                    base = _for_platforms_of(base, each)
-                    found[base.title] = base
-                    todo.append(base)
-        return found, recipes
-
-    def _by_default_name(self) -> dict[str, Wanted]:
-        """Return every image of the repository, by the whole names that it has by default."""
-        images = (each for each in self._source.images.values() if isinstance(each, Image))
-        every = [Wanted(image, image.tag(None)) for image in images]
-        return {
-            name: each
-            for each in every
-            for name in names_of(each.image, each.tag, self._project.prefix)
-        }
-
-    def _meant(self, wanted: Iterable[Wanted]) -> dict[str, str]:
-        """Return the title of the image that each whole name means."""
-        return {
-            name: each.title
-            for each in wanted
-            for name in names_of(each.image, each.tag, self._project.prefix)
-        }
-
-    def _recipe(self, image: Image) -> _Recipe:
-        file = f"{image.folder}/{DOCKERFILE}"
-        entries = {each.path: each for each in self._tree.entries(image.folder)}
-        data = read_dockerfile(self._tree, entries, file)
-        platforms = image.platforms or (self._platform,)
-        all_of = [self._dockerfile(data, file, image, each) for each in platforms]
-        bases = [base for each in all_of for base in each.bases(each.target(image.target))]
-        first = all_of[0]
-        root = first.lineage(first.target(image.target))[0].base
-        known = root.text if root.is_sure and root.text != SCRATCH else ""
-        demand = of_buildkit(first, image.arguments)
-        return _Recipe(data, tuple(dict.fromkeys(bases)), known, demand)
-
-    def _dockerfile(self, data: bytes, file: str, image: Image, platform: str) -> Dockerfile:
-        """Return what a Dockerfile says where it is built for a platform."""
-        automatic = platform_arguments(platform, self._platform)
-        dockerfile = parse_dockerfile(data, file, {**automatic, **image.arguments})
-        for stage in dockerfile.needed(dockerfile.target(image.target)):
-            if not stage.base.is_sure:
-                raise DockerfileError(
-                    file,
-                    stage.start.line,
-                    "with which image this begins can't be told",
-                    "Write it without `#`, `%` or `/` behind a variable's name.",
-                )
-        return dockerfile
-
     def _build(
-        self, wanted: Wanted, recipe: _Recipe, own: Mapping[str, str], called: Set[str]
+        self, wanted: Wanted, recipe: Recipe, own: Mapping[str, str], called: Set[str]
     ) -> ImageBuild:
         image = wanted.image
         context = self._context(image)
@@ -208,7 +114,7 @@ class Selection:
             fault=self._unreachable.get(image.context) or self._bases.fault(recipe.bases),
         )
 
-    def _inputs(self, image: Image, recipe: _Recipe, context: Context | GitContext) -> Inputs:
+    def _inputs(self, image: Image, recipe: Recipe, context: Context | GitContext) -> Inputs:
         return Inputs(
             context=context.digest if isinstance(context, Context) else str(context),
             dockerfile=sha256(recipe.data).hexdigest(),
@@ -228,12 +134,6 @@ class Selection:
         if isinstance(image.context, GitContext):
             return self._pinned.get(image.context, image.context)
         return read_context(self._tree, image.context, f"{image.folder}/{DOCKERFILE}")
-
-
-def _for_platforms_of(base: Wanted, image: Wanted) -> Wanted:
-    """Return a base that nobody asked for by name, built for what is built upon it."""
-    platforms = image.image.platforms
-    return Wanted(replace(base.image, platforms=platforms), base.tag) if platforms else base
 
 
 def _check_apart(project: Project, wanted: Iterable[Wanted]) -> None:
@@ -257,12 +157,6 @@ def _held_back(build: ImageBuild, before: Mapping[str, ImageBuild]) -> ImageBuil
     return replace(build, fault=held_back(build.title, failed)) if failed else build
 
 
-def _own_bases(recipe: _Recipe, meant: Mapping[str, str]) -> dict[str, str]:
+def _own_bases(recipe: Recipe, meant: Mapping[str, Wanted]) -> dict[str, str]:
     """Return the titles of the images that a Dockerfile means, by their whole names."""
-    return {name: meant[name] for name in _names(recipe) if name in meant}
-
-
-def _names(recipe: _Recipe) -> list[str]:
-    """Return the whole names of the images that a Dockerfile names by a tag."""
-    found = (base_name(text) for text in recipe.bases)
-    return [name.tagged for name in found if name and not name.digest]
+    return {name: meant[name].title for name in recipe.names if name in meant}

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from kargo_release.images.carrying_out import ImageRow
     from kargo_release.images.making import Manner
     from kargo_release.images.project import Project
-    from kargo_release.images.selection import Wanted
+    from kargo_release.images.recipes import Wanted
     from kargo_release.images.source import Source
     from kargo_release.tasks.image_progress import BuildProgress
 
+_RUNNERS = "linux/amd64"  # GitHub's own; what a plan hands on is told without an engine
 _BOTH = {
     "push": "Push to the registry that image_registry names; what is built must be committed.",
     "no_cache": "Do every step anew.",
@@ -96,8 +97,8 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
     from kargo_release.images.build import Options, build_images
     from kargo_release.images.commits import Source as Messages
     from kargo_release.images.project import Project
+    from kargo_release.images.recipes import Recipes
     from kargo_release.images.requested import requested
-    from kargo_release.images.selection import Wanted
     from kargo_release.images.source import committed
 
     manner = _manner(no_cache=no_cache, cache=cache, secrets=secret, attestations=attest)
@@ -110,10 +111,11 @@ def build_from_commit(  # noqa: PLR0913, PLR0917 - the parameters are the comman
         asked = requested(project.repository, source.images, messages)
         progress.warn(asked.warnings)
         if dry_run or not asked.builds:  # a plan is handed on whether an engine is there or not
-            write_outputs(asked.outputs(), project.environ)
+            recipes = Recipes(project, source, _RUNNERS)
+            write_outputs(asked.outputs(recipes), project.environ)
         if not asked.builds:
             return Reply("nothing to build", {"images": []})
-        wanted = [Wanted(build.image, build.tag) for build in asked.builds]
+        wanted = [build.wanted for build in asked.builds]
         rows = build_images(project, source, wanted, options, progress)
     return _reply(rows, progress, project, is_done=not dry_run)
 
@@ -155,7 +157,7 @@ def _wanted(source: "Source", names: tuple[str, ...], platforms: tuple[str, ...]
     from dataclasses import replace
 
     from kargo_release.images.image_keys import PLATFORM
-    from kargo_release.images.selection import Wanted
+    from kargo_release.images.recipes import Wanted
 
     append = names[1] if len(names) > 1 else None
     if append in source.images:

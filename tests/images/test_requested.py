@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sandbox import Sandbox
@@ -10,7 +11,10 @@ from kargo_release.errors import InvalidError, KargoError
 from kargo_release.git.repository import Repository
 from kargo_release.images.commits import Source
 from kargo_release.images.image_file import read_images
+from kargo_release.images.project import Project
+from kargo_release.images.recipes import Recipes
 from kargo_release.images.requested import Requested, requested
+from kargo_release.images.source import committed
 
 
 @pytest.fixture
@@ -22,6 +26,13 @@ def sandbox(tmp_path: Path) -> Sandbox:
     sandbox.write("images/broken/image.yaml", "version: 1.10\n")
     sandbox.commit("Add images")
     return sandbox
+
+
+def outputs(sandbox: Sandbox, message: str = "") -> dict[str, Any]:
+    project = Project.open(sandbox.path, {"KARGO_RELEASE_IMAGE_REGISTRY": "docker.io/team"})
+    recipes = Recipes(project, committed(project, "HEAD"), "linux/amd64")
+    found: dict[str, Any] = json.loads(json.dumps(ask(sandbox, message=message).outputs(recipes)))
+    return found
 
 
 def ask(sandbox: Sandbox, **source: str) -> Requested:
@@ -51,7 +62,7 @@ def test_builds_nothing_where_nothing_is_asked_for(sandbox: Sandbox) -> None:
     found = ask(sandbox)
 
     assert found == Requested((), ())
-    assert found.outputs() == {"images": [], "has_images": False}
+    assert outputs(sandbox) == {"images": [], "has_images": False, "jobs": []}
 
 
 def test_builds_what_the_last_commit_asks_for(sandbox: Sandbox) -> None:
@@ -94,15 +105,74 @@ def test_builds_the_version_that_the_asked_commit_has(sandbox: Sandbox) -> None:
 
 
 def test_gives_a_matrix_to_github(sandbox: Sandbox) -> None:
-    outputs = ask(sandbox, message="[build kano 2.0] [build gdal]").outputs()
-
-    assert json.loads(json.dumps(outputs)) == {
+    assert outputs(sandbox, "[build kano 2.0] [build gdal]") == {
         "images": [
             {"app": "kano", "append": "2.0", "tag": "1.2.3-2.0"},
             {"app": "gdal", "append": "", "tag": "1.2.3"},
         ],
         "has_images": True,
+        "jobs": [
+            {"name": "kano 1.2.3-2.0", "message": "[build kano 2.0]"},
+            {"name": "gdal 1.2.3", "message": "[build gdal]"},
+        ],
     }
+
+
+def test_a_job_asks_for_what_the_commit_asked_for(sandbox: Sandbox) -> None:
+    message = "[build kano 2.0] [build kano] [build mapcache dev] [build gdal]"
+    jobs = outputs(sandbox, message)["jobs"]
+
+    again = [ask(sandbox, message=each["message"]) for each in jobs]
+    assert [tag for each in again for tag in tags(each)] == tags(ask(sandbox, message=message))
+
+
+def add_family(sandbox: Sandbox) -> None:
+    """Add images upon kano, by its whole name and by its short one, and upon one of its tags."""
+    for app, base in (
+        ("events", "docker.io/team/kano:1.2.3-latest"),
+        ("maps", "team/events:1.2.3-latest"),
+        ("admin", "team/kano:1.2.3-dev"),
+        ("tiles", "team/mapcache:1.2.3-${STAGE}"),
+    ):
+        sandbox.write(f"images/{app}/Dockerfile", f"ARG STAGE=prod\nFROM {base}\n")
+        sandbox.write(f"images/{app}/image.yaml", "version: 1.2.3\n")
+    sandbox.write("images/odd/Dockerfile", "FROM\n")
+    sandbox.write("images/odd/image.yaml", "version: 1.2.3\n")
+    sandbox.commit("Add a family")
+
+
+@pytest.mark.parametrize(
+    ("message", "jobs"),
+    [
+        ("[build kano] [build gdal] [build events]",
+         ["[build kano] [build events]", "[build gdal]"]),
+        ("[build maps] [build kano]", ["[build maps] [build kano]"]),
+        # Both need kano, which nobody asked for: each job would build and push it.
+        ("[build maps] [build events]", ["[build maps] [build events]"]),
+        ("[build maps] [build kano dev]", ["[build maps]", "[build kano dev]"]),
+        ("[build admin] [build kano dev] [build kano]",
+         ["[build admin] [build kano dev]", "[build kano]"]),
+        ("[build events] [build tiles] [build mapcache] [build maps]",
+         ["[build tiles] [build mapcache]", "[build events] [build maps]"]),
+        ("[build odd] [build kano]", ["[build odd]", "[build kano]"]),
+    ],
+)  # fmt: skip
+def test_builds_in_one_job_what_shares_an_image_of_ours(
+    sandbox: Sandbox, message: str, jobs: list[str]
+) -> None:
+    add_family(sandbox)
+
+    assert sorted(each["message"] for each in outputs(sandbox, message)["jobs"]) == sorted(jobs)
+
+
+def test_cuts_the_name_of_a_job_of_many(sandbox: Sandbox) -> None:
+    add_family(sandbox)
+    many = " ".join(f"[build events {'x' * 99}{number}]" for number in range(9))
+
+    [job] = outputs(sandbox, many)["jobs"]
+
+    assert len(job["name"]) == 300
+    assert job["message"] == many
 
 
 def test_names_the_commit_of_a_warning_and_says_it_once(sandbox: Sandbox) -> None:

@@ -15,7 +15,8 @@ from kargo_release.images.bases import Bases
 from kargo_release.images.desired import ImageBuild
 from kargo_release.images.inputs import INPUTS_DIGEST
 from kargo_release.images.project import Project
-from kargo_release.images.selection import Selection, Wanted
+from kargo_release.images.recipes import Wanted
+from kargo_release.images.selection import Selection
 from kargo_release.images.source import committed, working_tree
 
 DEBIAN = "sha256:" + "d" * 64

@@ -87,6 +87,10 @@ def test_hands_on_what_all_commits_of_a_push_ask_for(plan: Runner) -> None:
         {"app": "kano", "append": "2.0", "tag": "1.2.3-2.0"},
     ]
     assert planned.outputs["has_images"] is True
+    assert [each["message"] for each in planned.outputs["jobs"]] == [
+        "[build mapcache]",
+        "[build kano 2.0]",
+    ]
 
 
 def test_hands_on_nothing_for_what_only_looks_like_a_marker(plan: Runner) -> None:
