@@ -17,6 +17,7 @@ SEE_LOG = "Mend what the log shows."
 """What to do about a build that failed."""
 
 _AGAIN = "Mend that; then run this again."
+_NO_SSH = "Install paramiko"  # docker/api/client.py, where it takes ssh://
 _FULL = "no space left on device"
 
 
@@ -97,6 +98,13 @@ def no_engine(where: str, said: str) -> RefusedError:
         where: Its address.
         said: Why, in the library's words.
     """
+    if _NO_SSH in said:
+        return RefusedError(
+            f"Docker's engine at {excerpt(where)} is reached by ssh, for which the Python package"
+            " paramiko is missing",
+            "Install paramiko where kargo-release is; or forward the engine's socket with ssh -L,"
+            " and name that in DOCKER_HOST.",
+        )
     return RefusedError(
         f"Docker's engine does not answer at {excerpt(where)}: {excerpt(said)}",
         "Start it (on Debian: apt-get install -y docker.io), or name another one in DOCKER_HOST.",

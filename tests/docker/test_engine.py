@@ -43,6 +43,16 @@ def test_says_what_to_do_where_no_engine_is(host: str) -> None:
     assert "DOCKER_HOST" in caught.value.remedy
 
 
+def test_says_what_an_engine_behind_ssh_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where paramiko is installed, too.
+    monkeypatch.delattr("docker.api.client.SSHHTTPAdapter", raising=False)
+
+    with pytest.raises(RefusedError, match="ssh://there is reached by ssh") as caught:
+        Engine.connect({"DOCKER_HOST": "ssh://there"})
+    assert "paramiko" in caught.value.remedy
+    assert "DOCKER_HOST" in caught.value.remedy
+
+
 def test_tells_what_an_image_is(engine: Engine) -> None:
     image = engine.image(DEBIAN)
 
