@@ -54,6 +54,10 @@ class Console:
         """Return the parts as one text, coloured where this console shows colours."""
         return "".join(map(self._shown, parts))
 
+    def line(self, *parts: str | Painted) -> str:
+        """Return the parts as one line, as `say` prints it: of a text for stdout, say."""
+        return self._harmless(self.painted(*parts))
+
     def pass_by(self, text: str) -> None:
         """Show what is being waited for; on a terminal the next line takes its place."""
         if not self.is_in_terminal:
@@ -110,12 +114,15 @@ class Console:
         return f"\033[{_COLOURS[part.colour]}m{text}\033[0m" if self._coloured else text
 
     def _harmless(self, line: str) -> str:
-        """Return the line unable to be a command of the workflow, whose runner skips spaces.
+        return harmless(line) if self.is_in_github else line
 
-        Source: actions/runner ``src/Runner.Common/ActionCommand.cs`` (TryParseV2).
-        """
-        is_command = self.is_in_github and line.lstrip().startswith("::")
-        return line.replace("::", ": :", 1) if is_command else line
+
+def harmless(line: str) -> str:
+    """Return the line unable to be a command of the workflow, whose runner skips spaces.
+
+    Source: actions/runner ``src/Runner.Common/ActionCommand.cs`` (TryParseV2).
+    """
+    return line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

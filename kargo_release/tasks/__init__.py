@@ -7,6 +7,7 @@ from kargo_release.tasks import (
     bumps,
     changed_release,
     chart_changes,
+    chart_diff,
     charts,
     doctor,
     image_lint,
@@ -18,6 +19,7 @@ namespace = Collection()
 for _module in (
     charts,
     chart_changes,
+    chart_diff,
     changed_release,
     bumps,
     backup,

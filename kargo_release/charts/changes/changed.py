@@ -4,19 +4,20 @@ First Git's trees are compared, which tells most charts to be as they were. The 
 it was and as it is: what counts is what a release would hold.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.catalogue import Packed
 from kargo_release.charts.changes.change import ChartChange, Kind, differing
+from kargo_release.charts.changes.pairs import Pair
 from kargo_release.charts.changes.past import packed_at
 from kargo_release.charts.changes.releases import LastRelease, Releases
 from kargo_release.charts.changes.renames import renames
 from kargo_release.charts.changes.rendering import compared_renders
 from kargo_release.charts.changes.trees import ChartTrees
+from kargo_release.charts.desired import counted
 from kargo_release.charts.project import Project
-from kargo_release.errors import InvalidError
+from kargo_release.errors import InvalidError, hint
 from kargo_release.git import objects
 from kargo_release.git.repository import Commit, short
 
@@ -31,6 +32,13 @@ class Changes:
     charts: tuple[ChartChange, ...]
 
 
+@dataclass(frozen=True)
+class Compared(Changes):
+    """The same before anything is rendered, and the archives of the charts that differ, by name."""
+
+    pairs: Mapping[str, Pair]
+
+
 def changed_charts(project: Project, since: str | None, waits: Callable[[str], None]) -> Changes:
     """Return what became of every chart that HEAD has, and of those that are gone.
 
@@ -42,6 +50,33 @@ def changed_charts(project: Project, since: str | None, waits: Callable[[str], N
     Raises:
         InvalidError: There is no such commit, or the clone's history is cut off before it.
     """
+    found = compared_charts(project, since, waits)
+    dependents = {
+        each.name: found.pairs[each.name]
+        for each in found.charts
+        if each.kind is Kind.DEPENDENT and not found.pairs[each.name].is_library
+    }
+    archives = {n: (p.before, p.after) for n, p in dependents.items() if p.before}
+    renders = compared_renders(project, archives)
+    return Changes(
+        found.commit, tuple(replace(each, render=renders.get(each.name)) for each in found.charts)
+    )
+
+
+def compared_charts(
+    project: Project, since: str | None, waits: Callable[[str], None], only: Collection[str] = ()
+) -> Compared:
+    """Return what became of charts, and their archives where these differ, without rendering.
+
+    Args:
+        project: Where charts are.
+        since: Compare with this commit; None for each chart's last release.
+        waits: Told what is being done.
+        only: The charts that are asked for; none for all.
+
+    Raises:
+        InvalidError: There is no such commit or chart, or the clone's history is cut off before it.
+    """
     repository, folder = project.repository, project.settings.charts
     head = repository.commit()
     base = _base(project, since) if since is not None else None
@@ -50,7 +85,12 @@ def changed_charts(project: Project, since: str | None, waits: Callable[[str], N
     if base is None and repository.is_shallow and not releases.names:
         raise _cut_off("has no tag of a release")
     looking = _Comparison(project, head, trees, releases)
-    return Changes(head, tuple(looking.of_all(base, waits)))
+    found = {each.name: each for each in looking.of_all(base, waits, only)}
+    for name in only:
+        if name not in found:
+            raise InvalidError(f"there is no chart {name!r:.100} in {folder}/", hint(name, found))
+    charts = tuple(each for name, each in found.items() if not only or name in only)
+    return Compared(head, charts, looking.pairs)
 
 
 def _base(project: Project, since: str) -> Commit:
@@ -89,18 +129,23 @@ class _Comparison:
         self._trees = trees
         self._releases = releases
         self._last: dict[str, LastRelease | None] = {}
+        self.pairs: dict[str, Pair] = {}
 
-    def of_all(self, base: Commit | None, waits: Callable[[str], None]) -> list[ChartChange]:
+    def of_all(
+        self, base: Commit | None, waits: Callable[[str], None], only: Collection[str]
+    ) -> list[ChartChange]:
+        """Return every chart; what is not in ``only`` is not looked into, unless that is empty."""
         names = self._trees.names
         self._last = {name: self._last_of(name) for name in names}
         before = {name: base.sha if base else _commit(self._last[name]) for name in names}
-        known = {name: commit for name, commit in before.items() if commit}
+        asked = [name for name in names if not only or name in only]
+        known = {name: before[name] for name in asked if before[name]}
         self._check_there(known.values())
         touched = self._trees.touched(known)
         found = {name: self._row(name, before[name], Kind.UNCHANGED) for name in names}
         found.update((name, self._row(name, "", Kind.NEW)) for name in names if not before[name])
         if touched:
-            waits(f"comparing {len(touched)} charts with what they were")
+            waits(f"comparing {counted(len(touched))} with earlier commits")
             found.update(self._compared(sorted(touched), known))
         gone = self._gone(base, found)
         named = renames(self._project.repository, self._folder, self._head.sha, found, gone)
@@ -124,16 +169,13 @@ class _Comparison:
         """Return the charts by what packing them as they were and as they are tells."""
         now = packed_at(self._project, self._head.sha, names)
         found: dict[str, ChartChange] = {}
-        dependents: dict[str, tuple[ChartArchive, ChartArchive]] = {}
         for commit in dict.fromkeys(before[name] for name in names):
             here = [name for name in names if before[name] == commit]
             then = packed_at(self._project, commit, here)
             for name in here:
                 found[name] = self._beside(name, commit, then, now)
-                if found[name].kind is Kind.DEPENDENT and not _is_library(now, name):
-                    dependents[name] = then.archives[name], now.archives[name]
-        for name, render in compared_renders(self._project, dependents).items():
-            found[name] = replace(found[name], render=render)
+                if found[name].kind not in (Kind.FAILED, Kind.UNCHANGED):
+                    self.pairs[name] = Pair.of(name, now, then)
         return found
 
     def _beside(self, name: str, commit: str, then: Packed, now: Packed) -> ChartChange:
@@ -171,10 +213,6 @@ class _Comparison:
 
 def _commit(release: LastRelease | None) -> str:
     return release.commit if release else ""
-
-
-def _is_library(packed: Packed, name: str) -> bool:
-    return packed.charts[name].source.metadata.is_library
 
 
 def _renamed(chart: ChartChange, origin: str | None) -> ChartChange:

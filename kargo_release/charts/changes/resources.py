@@ -38,9 +38,14 @@ class ResourceKey:
 class ResourceChanges:
     """How resources compare, each sorted."""
 
-    added: tuple[ResourceKey, ...]
-    removed: tuple[ResourceKey, ...]
-    changed: tuple[ResourceKey, ...]
+    added: tuple[ResourceKey, ...] = ()
+    removed: tuple[ResourceKey, ...] = ()
+    changed: tuple[ResourceKey, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return bool(self.added or self.removed or self.changed)
 
 
 def resources(manifests: Mapping[str, str]) -> dict[ResourceKey, str]:
