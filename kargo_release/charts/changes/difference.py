@@ -16,7 +16,7 @@ from kargo_release.charts.changes.resources import (
 from kargo_release.charts.changes.unified import unified
 from kargo_release.charts.desired import counted
 from kargo_release.charts.project import Project
-from kargo_release.errors import InvalidError, KargoError
+from kargo_release.errors import InvalidError, KargoError, printable
 from kargo_release.git.repository import short
 
 _NEW = (Kind.NEW, Kind.RENAMED)
@@ -81,7 +81,8 @@ class ChartDifference:
         found = self.resources
         marked = (("+", found.added), ("-", found.removed), ("!", found.changed))
         lines = [f"{mark} {key}" for mark, keys in marked for key in keys]
-        return (*lines, *(f"# differs at every rendering: {key}" for key in self.random))
+        lines += [f"# differs at every rendering: {key}" for key in self.random]
+        return tuple(map(printable, lines))
 
 
 def chart_differences(
