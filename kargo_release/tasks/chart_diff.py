@@ -38,8 +38,8 @@ def diff_chart(names: tuple[str, ...], since: str = "", markdown: bool = False) 
 
     Example: kargo-release diff-chart kano --since origin/main
     """
+    from kargo_release.charts.changes.comment import markdown as comment
     from kargo_release.charts.changes.difference import chart_differences
-    from kargo_release.charts.changes.markdown import markdown as comment
     from kargo_release.charts.project import Project
     from kargo_release.console import Console
 

@@ -3,8 +3,8 @@
 import re
 
 from kargo_release.charts.changes.change import ChartChange, Kind
+from kargo_release.charts.changes.comment import LIMIT, markdown
 from kargo_release.charts.changes.difference import ChartDifference
-from kargo_release.charts.changes.markdown import LIMIT, markdown
 from kargo_release.charts.changes.resources import ResourceChanges, ResourceKey
 from kargo_release.errors import InvalidError
 
