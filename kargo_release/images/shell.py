@@ -1,16 +1,19 @@
 """The commands of a shell script, as words: enough to see what a RUN installs and removes.
 
-Source: POSIX.1-2024, "Shell Command Language" (2.2 Quoting, 2.3 Token Recognition, 2.9 Shell
-Commands). Words are not expanded, but for variables whose value is known.
+Source: POSIX.1-2024, "Shell Command Language" (2.9 Shell Commands), and "sh" of its utilities.
+Words are not expanded, but for variables whose value is known.
 """
 
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from kargo_release.images.dockerfile_words import unquoted
+from kargo_release.images.shell_heredocs import Heredocs
+from kargo_release.images.shell_runners import length_of_runner
+from kargo_release.images.shell_tokens import TOKEN, is_heredoc
 
 DEPTH_LIMIT = 4
 """How deep scripts given to ``sh -c`` or ``$( )`` are looked into."""
@@ -18,28 +21,13 @@ DEPTH_LIMIT = 4
 _ROOM = 1 << 20
 _WORDS_LIMIT = 100_000  # of an instruction; what is beyond is not looked at
 
-_TOKEN = re.compile(
-    r"""
-    (?P<blank>[ \t\r]+)
-  | (?P<comment>(?<![^\s;|&()])\#[^\n]*)
-  | (?P<redirect>\d*(?:&>>?|>[>&|]?|<<<|<<-?|<[&>]?))
-  | (?P<end>&&|\|[|&]?|;;?|[&()\n])
-  | (?P<word>(?:\\.|'[^']*'|"(?:\\.|[^"\\])*+"|[^\s'"\\;|&()<>]|['"\\])++)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL | re.ASCII)
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", re.ASCII)
-# They stand before a command, and are none.
-_PREFIXES = frozenset(
-    (
-        *("!", "{", "}", "if", "then", "elif", "else", "fi", "do", "done", "while", "until"),
-        *("time", "sudo", "exec", "env", "command", "eval", "nohup", "xargs"),
-        *("export", "readonly", "local", "declare"),
-    )
-)
 _RUNS_SCRIPT = re.compile(r"-[a-z]*c[a-z]*")
+_READS_INPUT = re.compile(r"-[a-z]*s[a-z]*")
+_VALUED = re.compile(r"[-+][a-z]*[oO]|--rcfile|--init-file")
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "ksh", "zsh"))
+_TAKE_SCRIPT = _SHELLS | {"su", "runuser"}  # behind -c
 
 
 @dataclass(frozen=True)
@@ -72,9 +60,10 @@ class Command:
         )
 
 
-def is_posix_shell(program: str) -> bool:
-    """Whether a program takes scripts as this module reads them."""
-    return posixpath.basename(program) in _SHELLS
+def runs_shell(words: Sequence[str]) -> bool:
+    """Whether a command is a shell that takes scripts as this module reads them, also by env."""
+    command = _Reader({}).command(words)
+    return command is not None and command.program in _SHELLS
 
 
 def script_commands(script: str, values: Mapping[str, str]) -> list[Command]:
@@ -102,34 +91,53 @@ class _Reader:
     known: dict[str, str]
     left: int = _WORDS_LIMIT
     room: int = _ROOM
+    heredocs: Heredocs = field(default_factory=Heredocs)
 
     def script(self, script: str, depth: int) -> list[Command]:
         if depth > DEPTH_LIMIT:
             return []
-        text, inner = _without_substitutions(script.replace("\\\n", ""))
-        found = [command for words in _simple(text) for command in self.simple(words, depth)]
+        joined = self.heredocs.take_out(script).replace("\\\n", "")
+        text, inner = _without_substitutions(joined)
+        found = [
+            command
+            for words, heredoc in _simple(text)
+            for command in self.simple(words, depth, self.heredocs.pop(heredoc))
+        ]
         return found + [command for each in inner for command in self.script(each, depth + 1)]
 
-    def simple(self, words: Sequence[str], depth: int) -> list[Command]:
-        """Return the command of the words, or those of the script that it hands to a shell."""
-        rest = self._without_prefixes(words)
-        bare = list(islice((part for word in rest for part in self._expanded(word)), self.left))
-        self.left -= len(bare)
-        if not bare:
+    def simple(self, words: Sequence[str], depth: int, given: str | None = None) -> list[Command]:
+        """Return the command of the words, or those of the script that it hands to a shell.
+
+        Args:
+            words: With their quotes.
+            depth: How deep the command stands.
+            given: What a heredoc hands to it.
+        """
+        command = self.command(words)
+        if command is None:
             return []
-        command = Command(posixpath.basename(bare[0]), tuple(bare[1:]))
-        script = _script_of(command)
+        script = _script_of(command, given)
         return [command] if script is None else self.script(script, depth + 1)
 
-    def _without_prefixes(self, words: Sequence[str]) -> Sequence[str]:
+    def command(self, words: Sequence[str]) -> Command | None:
+        """Return the command of the words, variables replaced; None where none is run."""
+        rest = self._without_runners(words)
+        bare = list(islice((part for word in rest for part in self._expanded(word)), self.left))
+        self.left -= len(bare)
+        return Command(posixpath.basename(bare[0]), tuple(bare[1:])) if bare else None
+
+    def _without_runners(self, words: Sequence[str]) -> Sequence[str]:
         """Return the words from the program on; variables that are only set become known."""
-        for at, word in enumerate(words):
-            assigned = _ASSIGNMENT.fullmatch(word)
+        at = 0
+        while at < len(words):
+            assigned = _ASSIGNMENT.fullmatch(words[at])
             if assigned:
                 self.known[assigned[1]] = unquoted(assigned[2])
-            elif word not in _PREFIXES and not (at and word.startswith("-")):
-                return words[at:]
-        return []
+            length = 1 if assigned else length_of_runner(words, at)
+            if not length:
+                break
+            at += length
+        return words[at:]
 
     def _expanded(self, word: str) -> list[str]:
         found = _VARIABLE.fullmatch(word)
@@ -140,29 +148,42 @@ class _Reader:
         return value.split(maxsplit=self.left)
 
 
-def _simple(text: str) -> Iterator[list[str]]:
-    """Yield the words of each simple command, quotes kept."""
+def _simple(text: str) -> Iterator[tuple[list[str], str]]:
+    """Yield the words of each simple command, quotes kept, and the heredoc that it reads."""
     words: list[str] = []
-    is_redirected = False  # the next word is a file's
-    for token in _TOKEN.finditer(text):
+    redirect = heredoc = ""
+    for token in TOKEN.finditer(text):
         if token.lastgroup == "end":
-            yield words
-            words, is_redirected = [], False
+            yield words, heredoc
+            words, redirect, heredoc = [], "", ""
         elif token.lastgroup == "redirect":
-            is_redirected = True
+            redirect = token[0]
         elif token.lastgroup == "word":
-            words += [] if is_redirected else [token[0]]
-            is_redirected = False
-    yield words
+            words += [] if redirect else [token[0]]
+            heredoc = token[0] if is_heredoc(redirect) else heredoc
+            redirect = ""
+    yield words, heredoc
 
 
-def _script_of(command: Command) -> str | None:
-    """Return what stands behind ``sh -c``; None where the command is another."""
+def _script_of(command: Command, given: str | None) -> str | None:
+    """Return the script of ``sh -c``, or the one that a shell is given; None for no shell."""
     options = command.arguments
     at = next((at for at, each in enumerate(options) if _RUNS_SCRIPT.fullmatch(each)), None)
-    if command.program not in _SHELLS or at is None:
-        return None
-    return next((each for each in options[at + 1 :] if not each.startswith("-")), None)
+    if command.program in _TAKE_SCRIPT and at is not None:
+        return next((each for each in options[at + 1 :] if not each.startswith("-")), None)
+    return given if command.program in _SHELLS and _reads_input(options) else None
+
+
+def _reads_input(options: Sequence[str]) -> bool:
+    """Whether a shell with these arguments takes its script from its input, not from a file."""
+    is_value = False
+    for each in options:
+        if _READS_INPUT.fullmatch(each):
+            return True
+        if not is_value and not each.startswith(("-", "+")):
+            return False
+        is_value = not is_value and bool(_VALUED.fullmatch(each))
+    return True
 
 
 def _without_substitutions(text: str) -> tuple[str, list[str]]:

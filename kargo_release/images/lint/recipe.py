@@ -1,5 +1,6 @@
 """A Dockerfile as rules look at it: what each step does, and whether it is in the image."""
 
+import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +16,13 @@ from kargo_release.images.dockerfile import (
 )
 from kargo_release.images.dockerfile_lines import DockerfileError
 from kargo_release.images.dockerfile_variables import Expanded, ExpansionError, expand
-from kargo_release.images.dockerfile_words import words
-from kargo_release.images.shell import Command, exec_commands, is_posix_shell, script_commands
+from kargo_release.images.shell import Command, exec_commands, runs_shell, script_commands
 
 OWN_BASES_LIMIT = 20
 """How many images of the repository may stand upon each other; those below are like others."""
 
 _NO_TEXT = Expanded("")
+_ONLY_HEREDOC = re.compile(r"\d*<<-?[ \t]*[^\s<]+")
 _EXPANDED = ("USER", "EXPOSE", "ADD")
 
 
@@ -210,7 +211,7 @@ class Walk:
     def _change(self, instruction: Instruction) -> None:
         """Take in what the instruction changes for those that follow."""
         if instruction.keyword == "SHELL" and instruction.json:
-            self._is_posix = is_posix_shell(instruction.json[0])
+            self._is_posix = runs_shell(" ".join(instruction.json).split())
         elif instruction.keyword == "ENV":
             pairs = instruction.pairs
             added = {name: self._expanded(value or "", instruction) for name, value in pairs}
@@ -247,21 +248,16 @@ class Walk:
 
 
 def _script(instruction: Instruction) -> str:
-    """Return what the shell reads: the line, or the heredoc that stands in its place.
+    """Return what the shell reads: the line and its heredocs, or the one that is all of the line.
 
-    Source: "Dockerfile reference" (Here-Documents). A heredoc for a shell that the line names is
-    its script; one for another program, also by ``#!``, is data.
+    Source: moby/buildkit ``frontend/dockerfile/dockerfile2llb/convert.go`` (``dispatchRun``). What
+    begins with ``#!`` for another program is none.
     """
     if not instruction.heredocs:
         return instruction.text
+    if not _ONLY_HEREDOC.fullmatch(instruction.text):
+        return instruction.text + "".join(f"\n{x.text}{x.name}" for x in instruction.heredocs)
     script = instruction.heredocs[0].text
-    reader = [each for each in words(instruction.text) if "<<" not in each]
     first = script.split("\n", 1)[0]
-    if not reader and first.startswith("#!"):
-        reader = [each for each in first[2:].split() if not each.startswith("-")][-1:]
-    is_read = not reader or (is_posix_shell(reader[0]) and _are_options(reader[1:]))
-    return script if is_read else instruction.text
-
-
-def _are_options(given: Sequence[str]) -> bool:
-    return all(each.startswith("-") for each in given)
+    is_read = not first.startswith("#!") or runs_shell(first[2:].split())
+    return script if is_read else ""
