@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-LENGTH_LIMIT = 1 << 15
-"""Characters that an expanded text may have: a variable may hold others, again and again."""
+GROWTH_LIMIT = 1 << 15
+"""Characters that variables may add to a text: one may hold others, again and again."""
 
 DEPTH_LIMIT = 20
 """How deep words of ``${NAME:-word}`` may stand in each other."""
@@ -87,7 +87,7 @@ class _Expansion:
         while self.at < len(self.text) and self.text[self.at] != end:
             parts.append(self._part(end, depth))
             length += len(parts[-1])
-            if length > LENGTH_LIMIT:
+            if length > len(self.text) + GROWTH_LIMIT:
                 raise _too_much()
         if end and self.at >= len(self.text):
             raise _open(end)

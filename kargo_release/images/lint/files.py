@@ -22,6 +22,7 @@ ADD_URL = Rule(
     "Fetch it in a RUN that compares its checksum, or write ADD --checksum=sha256:…",
 )
 
+_COPYING = ("ADD", "COPY")
 _URL = re.compile(r"(?:https?|ftp|git|ssh)://|git@[\w.-]+:", re.IGNORECASE)
 _COMMIT = re.compile(r".*\.git#[0-9a-f]{40}(?::.*)?|.*[?&](?:checksum|commit)=[0-9a-f]{40}.*")
 # Programs and settings of the system, which are root's for good reason.
@@ -33,34 +34,39 @@ def _no_chown(recipe: Recipe) -> Iterator[Spot]:
     if base is None or official_name(base) != "node":
         return
     steps = list(recipe.final_steps)
-    for at, step in enumerate(steps):
-        if _copies_for_root(step) and not any(map(_gives_away, steps[at + 1 :])):
-            yield Spot(step.instruction, "COPY without --chown: the files belong to root")
-
-
-def _copies_for_root(step: Step) -> bool:
-    copy = step.instruction
-    if copy.keyword != "COPY" or step.is_trigger or copy.flag("chown") is not None:
-        return False
-    return not _SYSTEM.fullmatch(copy.words[-1])
+    given_away = max((at for at, step in enumerate(steps) if _gives_away(step)), default=-1)
+    for step in steps[given_away + 1 :]:
+        if _copies_for_root(step):
+            keyword = step.instruction.keyword
+            what = f"{keyword} without --chown: the files belong to root"
+            yield Spot(step.instruction, what, f"Write {keyword} --chown=node:node.")
 
 
 def _gives_away(step: Step) -> bool:
     return any(each.program == "chown" for each in step.commands)
 
 
+def _copies_for_root(step: Step) -> bool:
+    copy = step.instruction
+    if copy.keyword not in _COPYING or step.is_trigger or copy.flag("chown") is not None:
+        return False
+    if "$" in copy.words[-1] and not step.is_sure:
+        return False
+    return not _SYSTEM.fullmatch(_paths(step)[-1])
+
+
 def _add_url(recipe: Recipe) -> Iterator[Spot]:
     for step in recipe.steps:
         add = step.instruction
         if add.keyword == "ADD" and add.flag("checksum") is None:
-            for source in _sources(step):
+            for source in _paths(step)[:-1]:
                 if _URL.match(source) and not _COMMIT.fullmatch(source):
                     yield Spot(add, "ADD fetches a URL, and nothing checks what comes")
 
 
-def _sources(step: Step) -> tuple[str, ...]:
-    words = step.instruction.json or tuple(step.text.split())
-    return words[:-1]
+def _paths(step: Step) -> list[str]:
+    """Return the sources of an ADD or COPY, and where they go."""
+    return step.text.split("\n")
 
 
 CHECKS = (Check(NO_CHOWN, _no_chown), Check(ADD_URL, _add_url))

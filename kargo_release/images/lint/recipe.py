@@ -23,7 +23,7 @@ OWN_BASES_LIMIT = 20
 
 _NO_TEXT = Expanded("")
 _ONLY_HEREDOC = re.compile(r"\d*<<-?[ \t]*[^\s<]+")
-_EXPANDED = ("USER", "EXPOSE", "ADD")
+_EXPANDED = ("USER", "EXPOSE", "ADD", "COPY")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Step:
         stage: The index of its stage.
         instruction: Of ONBUILD, what it triggers.
         is_trigger: Whether it is carried out only in images based on this one.
-        text: Of USER, EXPOSE and ADD the arguments with their variables replaced, else empty.
+        text: Of USER and EXPOSE the arguments with their variables replaced, of ADD and COPY one
+            in each line; else empty.
         is_sure: Whether that is what Docker reads; not where a base that nobody knows may set one.
         environment: What ENV has set when it is carried out.
         commands: Of RUN: what it starts, as far as the shell can be read.
@@ -202,7 +203,7 @@ class Walk:
         done = instruction.trigger or instruction
         if done is instruction:
             self._change(done)
-        text = self._expansion(done.text, done) if done.keyword in _EXPANDED else _NO_TEXT
+        text = self._expansion(_written(done), done) if done.keyword in _EXPANDED else _NO_TEXT
         is_sure = text.is_sure and (self._is_known or text.unset <= self._asked)
         commands = self._commands(done) if done.keyword == "RUN" and self._is_posix else ()
         is_trigger, environment = done is not instruction, self._environment
@@ -245,6 +246,13 @@ class Walk:
         except ExpansionError as error:
             file, line = self._dockerfile.file, instruction.line
             raise DockerfileError(file, line, error.message, error.remedy) from None
+
+
+def _written(instruction: Instruction) -> str:
+    """Return what is expanded; ADD and COPY in either form have no blank within a path."""
+    if instruction.keyword not in ("ADD", "COPY"):
+        return instruction.text
+    return "\n".join(instruction.json or instruction.text.split())
 
 
 def _script(instruction: Instruction) -> str:

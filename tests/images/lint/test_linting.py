@@ -374,8 +374,9 @@ def wrapped(words: str) -> str:
         wrapped(f'RUN A="{"x " * 250_000}"; {"echo $A; " * 20000}'),
         wrapped("EXPOSE " + " ".join(f"${{a{n}}}" for n in range(15000))),
         "\n".join(f"ENV PASSWORD{n}={'dummy' * 6_000}!" for n in range(15)),
+        "FROM node:20-slim\n" + "COPY a /a\n" * 1900 + wrapped("RUN " + "true; " * 90_000),
     ],
-    ids=["removals", "unmarked", "silences", "variables", "unset", "stand-ins"],
+    ids=["removals", "unmarked", "silences", "variables", "unset", "stand-ins", "owners"],
 )
 def test_takes_hostile_files_in_steps(body: str) -> None:
     """By looking at each thing beside each other one, some of these would take many minutes."""
