@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from kargo_release.findings import Rule, Severity
+from kargo_release.images.dockerfile import Instruction
 from kargo_release.images.lint.recipe import Check, Recipe, Spot, Step
 
 LOW_PORT = Rule(
@@ -44,12 +45,28 @@ def _ports(step: Step) -> list[str]:
 
 
 def _shell_form(recipe: Recipe) -> Iterator[Spot]:
-    for step in recipe.final_steps:
-        instruction = step.instruction
-        is_start = instruction.keyword in ("CMD", "ENTRYPOINT") and instruction.json is None
-        if is_start and instruction.text and not _EXEC.match(instruction.text):
+    for instruction in _starts(recipe):
+        is_shell = instruction.json is None and not _EXEC.match(instruction.text)
+        if is_shell and instruction.text:
             hint = ", for the list is not JSON" if instruction.text.startswith("[") else ""
             yield Spot(instruction, f"{instruction.keyword} is in the shell form{hint}")
+
+
+def _starts(recipe: Recipe) -> Iterator[Instruction]:
+    """Return the CMD and ENTRYPOINT that count, and those that images based on this one take over.
+
+    Of each the last one counts, and no CMD of a stage that this one begins with, where it has an
+    ENTRYPOINT ("Dockerfile reference", Understand how CMD and ENTRYPOINT interact).
+    """
+    last: dict[tuple[str, bool], Step] = {}
+    for step in recipe.final_steps:
+        keyword = step.instruction.keyword
+        if keyword in ("CMD", "ENTRYPOINT"):
+            last[keyword, step.is_trigger] = step
+        command = last.get(("CMD", step.is_trigger))
+        if keyword == "ENTRYPOINT" and command and command.stage != step.stage:
+            del last["CMD", step.is_trigger]
+    return (each.instruction for each in last.values())
 
 
 CHECKS = (Check(LOW_PORT, _low_port), Check(SHELL_FORM, _shell_form))

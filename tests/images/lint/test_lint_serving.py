@@ -57,6 +57,26 @@ def test_looks_at_the_form(text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "stage", "found"),
+    [
+        ("CMD node x", "", ["KR071:3"]),
+        ("CMD node x", 'CMD ["node"]', []),
+        ("CMD node x", 'ENTRYPOINT ["node"]', []),
+        ("CMD node x", "ONBUILD CMD node y", ["KR071:3", "KR071:5"]),
+        ("ENTRYPOINT node x", 'ENTRYPOINT ["node"]', []),
+        ("ENTRYPOINT node x", 'CMD ["y"]', ["KR071:3"]),
+        ('CMD ["node"]', "CMD node x", ["KR071:5"]),
+        ("CMD node a", "CMD node b\nCMD node c", ["KR071:6"]),
+        ("", 'CMD node x\nENTRYPOINT ["sh"]', ["KR071:5"]),
+    ],
+)
+def test_looks_at_what_starts_the_image_alone(base: str, stage: str, found: list[str]) -> None:
+    text = f"{HEAD.replace('slim', 'slim AS base', 1)}{base}\nFROM base\n{stage}\n"
+
+    assert rules(text) == found
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("ARG P=80-8080\nEXPOSE ${P#80-}", []),
