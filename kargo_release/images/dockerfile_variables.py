@@ -126,21 +126,26 @@ class _Expansion:
     def _modified(self, name: str, depth: int) -> str:
         """Return what stands for ``${name…}``, from what follows the name on."""
         operator = _OPERATOR.match(self.text, self.at)
-        before = len(self.unset)
         if operator is None:
-            self.is_sure = self.is_sure and self.text[self.at : self.at + 1] == "}"
-        else:
-            self.at = operator.end()
-        word = self.word("}", depth + 1)
-        kind = operator[0][-1] if operator else ""
-        value = self.values.get(name)
-        has_value = bool(value) if operator and operator[0][0] == ":" else value is not None
-        if kind == "+":
-            return word if has_value else ""
-        if kind == "-" and not has_value:
-            return word
-        del self.unset[before:]  # of a word that does not count
-        return self._value(name)
+            is_plain = self.text[self.at : self.at + 1] == "}"
+            self._unused(depth)
+            self.is_sure = self.is_sure and is_plain
+            return self._value(name)
+        self.at = operator.end()
+        kind = operator[0][-1]
+        may_be_empty = operator[0] == kind
+        has_value = name in self.values if may_be_empty else bool(self.values.get(name))
+        if kind != "?" and has_value == (kind == "+"):
+            return self.word("}", depth + 1)
+        self._unused(depth)
+        return "" if kind == "+" else self._value(name)
+
+    def _unused(self, depth: int) -> None:
+        """Pass over a word that does not count, whatever is in it."""
+        is_sure, before = self.is_sure, len(self.unset)
+        self.word("}", depth + 1)
+        self.is_sure = is_sure
+        del self.unset[before:]
 
     def _value(self, name: str) -> str:
         if name not in self.values:

@@ -228,7 +228,11 @@ def test_says_where_a_base_is_not_sure() -> None:
         ("FROM a\n#" + "é" * 40000, "line 2: the line has 80001 bytes", "Continue it"),
         ("FROM a\n" + "RUN b\n" * INSTRUCTIONS_LIMIT, "more than 2000 instructions", "Split it."),
         ("FROM a\nENV" + " a=1" * 2001, "line 2: more than 2000 variables are set", "Set fewer"),
-        ("ARG A=" + "x" * 40000 + "\nFROM a", "line 1: variables make this too long", "without"),
+        (
+            "ARG A=" + "x" * 30000 + "\nARG B=$A$A\nFROM a",
+            "line 2: variables make this too long",
+            "without",
+        ),
         ("FROM " + "${A:-" * 30 + "a", "line 1: variables make this too long", "without"),
     ],
 )

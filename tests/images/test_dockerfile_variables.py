@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kargo_release.images.dockerfile_variables import GROWTH_LIMIT, ExpansionError, expand
+from kargo_release.images.dockerfile_variables import GROWTH_LIMIT, Expanded, ExpansionError, expand
 
 VALUES = {"A": "one", "EMPTY": "", "B_2": "two"}
 
@@ -48,7 +48,14 @@ def test_the_other_escape_character_leaves_backslashes() -> None:
 
 def test_names_what_has_no_value() -> None:
     assert expand("$A$NONE${OTHER:-x}", VALUES).unset == {"NONE"}
-    assert expand("${A:-$NONE}", VALUES).unset == frozenset()
+    assert expand("${NONE:+x}${A:+$OTHER}", VALUES).unset == {"OTHER"}
+
+
+@pytest.mark.parametrize("text", ["${A:-W}", "${A?W}", "${NONE:+W}", "${NONE+W}", "${EMPTY:+W}"])
+def test_a_word_that_does_not_count_tells_nothing(text: str) -> None:
+    expanded = expand(text.replace("W", "$OTHER ${A%x}"), VALUES)
+
+    assert expanded == Expanded(expand(text, VALUES).text)
 
 
 @pytest.mark.parametrize("text", ["${A%.*}", "${A#a}", "${A/a/b}", "${!A}", "${A:0:1}"])
