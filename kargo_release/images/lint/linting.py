@@ -1,10 +1,8 @@
 """Checks the Dockerfiles of images: our rules and Hadolint's, merged, and silenced with reasons."""
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from kargo_release.errors import InvalidError
 from kargo_release.findings import (
@@ -12,12 +10,8 @@ from kargo_release.findings import (
     Finding,
     Rule,
     Severity,
-    Silence,
-    read_silence,
-    silence,
 )
 from kargo_release.git.tree import Tree
-from kargo_release.images.dockerfile import Dockerfile
 from kargo_release.images.dockerfile_lines import DockerfileError
 from kargo_release.images.image_file import DOCKERFILE, Image
 from kargo_release.images.lint import (
@@ -32,8 +26,9 @@ from kargo_release.images.lint import (
 )
 from kargo_release.images.lint.cookbook import Cookbook, Source
 from kargo_release.images.lint.hadolint import Lintable, find_hadolint, hadolint_rule, run_hadolint
-from kargo_release.images.lint.hadolint_rules import HADOLINT_UNREADABLE, REPLACED, UNCHECKED
+from kargo_release.images.lint.hadolint_rules import UNCHECKED
 from kargo_release.images.lint.recipe import Check, Recipe
+from kargo_release.images.lint.silencing import silence_by_comments
 
 CHECKS: tuple[Check, ...] = (
     *users.CHECKS, *bases.CHECKS, *build_tools.CHECKS, *apt.CHECKS, *caches.CHECKS,
@@ -91,9 +86,8 @@ def lint_sources(apps: Sequence[str], sources: Mapping[str, Source], prefix: str
         ours = {app: list(findings_of(each)) for app, each in recipes.items()}
         merged = theirs.result()
     for app, recipe in recipes.items():
-        both = [*ours[app], *(each for each in merged if each.subject == app)]
-        file = recipe.dockerfile.file
-        found += silence(both, list(_silences(recipe.dockerfile)), app, file)
+        of_app = (each for each in merged if each.subject == app)
+        found += silence_by_comments([*ours[app], *of_app], recipe.dockerfile, app)
     return sorted(found)
 
 
@@ -143,27 +137,6 @@ def _unreadable(source: Source, error: InvalidError) -> Finding:
         UNREADABLE.identifier, UNREADABLE.severity, source.image.app, source.file, line, 1,
         error.message, error.remedy,
     )  # fmt: skip
-
-
-def _silences(dockerfile: Dockerfile) -> Iterator[Silence]:
-    """Yield what comments silence: the instruction that they stand before, or in."""
-    instructions = list(dockerfile.instructions)
-    ends = [each.end_line for each in instructions]
-    everywhere = range(1, ends[-1] + 1)
-    for comment in dockerfile.comments:
-        at = bisect_left(ends, comment.line)
-        lines = range(0)
-        if at < len(ends):
-            lines = range(instructions[at].line, ends[at] + 1)
-        if silent := read_silence(comment.text, comment.line, lines, everywhere):
-            yield replace(silent, rules=tuple(map(_our_name, silent.rules)))
-
-
-def _our_name(rule: str) -> str:
-    """Return the rule of ours that stands in the place of one of Hadolint's."""
-    if rule == HADOLINT_UNREADABLE:
-        return UNCHECKED.identifier
-    return REPLACED[rule][0] if rule in REPLACED else rule
 
 
 def _for_hadolint(source: Source, recipe: Recipe) -> Lintable:

@@ -21,6 +21,7 @@ from kargo_release.process import run
 
 HEAD = "FROM debian:bookworm-slim\n"
 TAIL = 'USER 1000\nCMD ["true"]\n'
+WHY = "reason: a test\n"
 
 
 def told(text: str | bytes) -> list[str]:
@@ -96,6 +97,24 @@ def test_a_silence_in_an_instruction_counts_for_it() -> None:
     assert told(text + TAIL) == []
 
 
+@pytest.mark.parametrize("silent", ["EXPOSE 81", "EXPOSE 82", "EXPOSE 83"])
+def test_a_silence_counts_for_its_instruction_alone(silent: str) -> None:
+    text = f"{HEAD}EXPOSE 81\nEXPOSE 82\nEXPOSE 83\n{TAIL}"
+    silenced = text.replace(silent, f"# kargo-release ignore=KR070 {WHY}{silent}")
+    others = [number for number in (81, 82, 83) if str(number) not in silent]
+
+    assert [each.message for each in lint(silenced)] == [
+        f"port {number} is below 1024" for number in others
+    ]
+
+
+def test_a_rule_of_hadolint_is_silenced_with_a_reason_only() -> None:
+    comment = "# hadolint ignore=DL3000"
+
+    assert told(f"{HEAD}{comment}\nWORKDIR xy\n{TAIL}") == ["KR090:2", "DL3000:3"]
+    assert told(f"{HEAD}{comment} # why\nWORKDIR xy\n{TAIL}") == []
+
+
 def test_what_looks_like_a_silence_in_a_heredoc_is_data() -> None:
     text = f"{HEAD}RUN <<EOF\n# kargo-release ignore=KR031 reason: no\napt-get update\nEOF\n{TAIL}"
 
@@ -134,6 +153,26 @@ def test_a_crash_of_hadolint_is_a_warning_for_the_file_that_it_crashes_at() -> N
         ("bad", "KR080", 1),
         ("low", "DL3000", 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"# kargo-release ignore=KR080 {WHY}{HEAD}WORKDIR x\n", []),
+        (f"\n# kargo-release ignore=KR080 {WHY}{HEAD}WORKDIR x\n", []),
+        (f"{HEAD}# kargo-release ignore=KR080 {WHY}EXPOSE \\\n  ${{P:-8080}}\n", []),
+        (f"{HEAD}# kargo-release ignore=DL3059,SC2046 {WHY}EXPOSE ${{P:-8080}}\n", ["KR080:3"]),
+        (f"{HEAD}# hadolint ignore=DL3059\nEXPOSE ${{P:-8080}}\n", ["KR080:3", "KR090:2"]),
+        (
+            f"{HEAD}# kargo-release ignore=DL3059,KR070 {WHY}EXPOSE ${{P:-8080}}\n",
+            ["KR080:3", "KR091:2"],
+        ),
+        (f"{HEAD}# kargo-release ignore=DL3059 {WHY}EXPOSE 8080\n", ["KR091:2"]),
+    ],
+)
+def test_silences_where_hadolint_reads_nothing(text: str, found: list[str]) -> None:
+    """Its rules were not applied there, so that no comment on them is needless."""
+    assert sorted(told(text + TAIL)) == found
 
 
 def test_a_file_that_nobody_can_read_is_an_error_beside_the_others() -> None:
