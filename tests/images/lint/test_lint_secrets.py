@@ -95,11 +95,33 @@ def test_leaves_values_of_other_forms(value: str) -> None:
     assert rules(f"{HEAD}ENV X='{value}'") == []
 
 
-def test_looks_at_the_build_arguments_of_the_image() -> None:
-    text = f"{HEAD}ARG SOURCE=https://example.com"
+@pytest.mark.parametrize(
+    ("text", "arguments", "found"),
+    [
+        ("ARG SOURCE=x", {"SOURCE": FORMS["a URL with a password"]}, ["KR061:3"]),
+        ("ARG SOURCE", {"SOURCE": FORMS["a URL with a password"]}, ["KR061:3"]),
+        ("ARG SOURCE=x", {"SOURCE": "https://example.org"}, []),
+        # What the file itself holds is in the repository, whatever comes in its place.
+        (f"ARG SOURCE={FORMS['a token of npm']}", {"SOURCE": "x"}, ["KR061:3"]),
+        ("ARG TOKEN=s3cret", {"TOKEN": ""}, ["KR060:3"]),
+        ("ARG TOKEN=", {"TOKEN": "s3cret"}, ["KR060:3"]),
+        ("ARG TOKEN", {"TOKEN": "s3cret"}, ["KR060:3"]),
+        ("ARG TOKEN", {"TOKEN": "off"}, []),
+        ("ARG A\nARG A", {"A": FORMS["a token of npm"]}, ["KR061:3"]),
+        ("RUN true", {"NPM_TOKEN": "s3cret"}, ["KR060:1"]),
+        ("RUN true", {"A": FORMS["a token of npm"]}, ["KR061:1"]),
+    ],
+)
+def test_looks_at_the_build_arguments_of_the_image(
+    text: str, arguments: dict[str, str], found: list[str]
+) -> None:
+    assert rules(HEAD + text, arguments=arguments) == found
 
-    assert rules(text, arguments={"SOURCE": FORMS["a URL with a password"]}) == ["KR061:3"]
-    assert rules(text, arguments={"SOURCE": "https://example.org"}) == []
+
+def test_tells_which_argument_of_the_image_is_a_secret() -> None:
+    [finding] = ours(f"{HEAD}ARG TOKEN=", arguments={"TOKEN": "s3cret"})
+
+    assert finding.message == "the argument TOKEN in image.yaml holds a secret, by its name"
 
 
 def test_no_finding_holds_a_value() -> None:
