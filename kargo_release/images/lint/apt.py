@@ -1,8 +1,10 @@
 """Rules on packages of Debian and Ubuntu."""
 
+import re
 from collections.abc import Iterator
 
 from kargo_release.findings import Rule, Severity
+from kargo_release.images.dockerfile import Instruction
 from kargo_release.images.lint.installs import APT, verb
 from kargo_release.images.lint.mounts import is_mounted
 from kargo_release.images.lint.recipe import Check, Recipe, Spot, Step
@@ -24,23 +26,33 @@ LISTS = Rule(
 )
 
 _LISTS = "/var/lib/apt/lists"
-_SETTING = "APT::Install-Recommends"
+# Debian/apt ``apt-pkg/contrib/strutl.cc`` (``StringToBool``): what stands for no.
+_TURNED_OFF = re.compile(
+    r"APT::Install-Recommends[\s=\"'\\]*(?:0|no|false|without|off|disable)\b", re.IGNORECASE
+)
+_WRITES = re.compile(r">|<<|\btee\b")
 
 
 def _recommends(recipe: Recipe) -> Iterator[Spot]:
     for step in recipe.final_steps:
-        if _SETTING in step.instruction.text or any(
-            _SETTING in each.text for each in step.instruction.heredocs
-        ):
-            return  # set by a file or an option: from here on it is not ours to tell
+        if _turns_off(step.instruction):
+            return
         if any(map(_installs_recommended, step.commands)):
             yield Spot(step.instruction, RECOMMENDS.title)
+
+
+def _turns_off(instruction: Instruction) -> bool:
+    """Whether a file of apt's settings is written that turns recommended packages off."""
+    texts = (instruction.text, *(each.text for each in instruction.heredocs))
+    is_written = bool(_WRITES.search(instruction.text))
+    return is_written and any(_TURNED_OFF.search(each) for each in texts)
 
 
 def _installs_recommended(command: Command) -> bool:
     if command.program not in APT or verb(command) != "install":
         return False
-    return not command.has("--no-install-recommends", "--without-recommends", "-R")
+    is_off = any(_TURNED_OFF.search(each) for each in command.arguments)
+    return not is_off and not command.has("--no-install-recommends", "--without-recommends", "-R")
 
 
 def _lists(recipe: Recipe) -> Iterator[Spot]:
@@ -63,8 +75,14 @@ def _leaves_lists(step: Step) -> bool:
 def _removes_lists(command: Command) -> bool:
     if command.program in APT:
         return verb(command) in ("distclean", "dist-clean")
-    removes = command.program in ("rm", "find")
-    return removes and any(map(_holds_lists, command.operands))
+    if command.program == "find" and not _finds_all(command):
+        return any(each.startswith(_LISTS) for each in command.operands)
+    return command.program in ("rm", "find") and any(map(_holds_lists, command.operands))
+
+
+def _finds_all(command: Command) -> bool:
+    """Whether ``find`` removes all that it finds in a folder."""
+    return command.has("-delete", "-exec") and not command.has("-name", "-iname", "-path")
 
 
 def _holds_lists(path: str) -> bool:

@@ -42,6 +42,11 @@ CLEAN = "rm -rf /var/lib/apt/lists/*"
         ('SHELL ["pwsh", "-c"]\nRUN apt-get install -y curl', []),
         (f"COPY <<EOF {CONF}\nAPT::Install-Recommends 0;\nEOF\nRUN apt-get install -y curl", []),
         (f"RUN echo 'APT::Install-Recommends 0;' > {CONF}\nRUN apt-get install -y curl", []),
+        (f"RUN echo APT::Install-Recommends 1 > {CONF}\nRUN apt-get install curl", ["KR030:4"]),
+        ("RUN echo APT::Install-Recommends 0\nRUN apt-get install curl", ["KR030:4"]),
+        ("RUN apt-get install -o APT::Install-Recommends=1 curl", ["KR030:3"]),
+        ("RUN apt-get install -oapt::install-recommends=no a\nRUN apt-get install b", ["KR030:4"]),
+        (f"RUN echo 'APT::Install-Recommends \"false\";' | tee {CONF}; apt install a", []),
     ],
 )
 def test_finds_recommended_packages(run: str, found: list[str]) -> None:
@@ -64,6 +69,10 @@ def test_finds_recommended_packages(run: str, found: list[str]) -> None:
         (f"RUN apt-get update; {INSTALL}; rm -rf /var/lib/apt/*", []),
         (f"RUN apt-get update; {INSTALL}; find /var/lib/apt/lists -type f -delete", []),
         (f"RUN apt-get update; {INSTALL}; apt-get distclean", []),
+        (f"RUN apt-get update; {INSTALL}; find /var/lib -name foo", ["KR031:3"]),
+        (f"RUN apt-get update; {INSTALL}; find /var/lib -name foo -delete", ["KR031:3"]),
+        (f"RUN apt-get update; {INSTALL}; find /var/lib/apt -type f -delete", []),
+        (f"RUN apt-get update; {INSTALL}; find /var/lib/apt/lists -name '*' | xargs rm", []),
         (
             f"RUN --mount=type=cache,target=/var/lib/apt,sharing=locked apt-get update; {INSTALL}",
             [],
