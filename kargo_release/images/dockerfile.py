@@ -174,13 +174,19 @@ class Dockerfile:
         for each in self.needed(stage):
             if each.parent is None:
                 found.append(each.base.text)
-            found += [name for name in _sources(each) if self._stage_before(name, each) is None]
+            found += [name for _, name in self.copied_images(each)]
         return [name for name in dict.fromkeys(found) if name and name != SCRATCH]
+
+    def copied_images(self, stage: Stage) -> Iterator[tuple[Instruction, str]]:
+        """Yield the images that a stage copies from or mounts, and where it does so."""
+        for instruction, name in _sources(stage):
+            if self._stage_before(name, stage) is None:
+                yield instruction, name
 
     def _uses(self, stage: Stage) -> Iterator[int]:
         if stage.parent is not None:
             yield stage.parent
-        for name in _sources(stage):
+        for _, name in _sources(stage):
             if (source := self._stage_before(name, stage)) is not None:
                 yield source.index
 
@@ -217,12 +223,12 @@ def stage_called(name: str, stages: Sequence[Stage], *, by_number: bool = True) 
     return same[-1] if same else None
 
 
-def _sources(stage: Stage) -> Iterator[str]:
-    """Yield the stages and images that a stage copies from or mounts."""
+def _sources(stage: Stage) -> Iterator[tuple[Instruction, str]]:
+    """Yield the stages and images that a stage copies from or mounts, and where it does so."""
     for instruction in stage.instructions:
         for name, value in instruction.flags:
             if name == "from":
-                yield value
+                yield instruction, value
             elif name == "mount":
                 options = (each.partition("=") for each in value.split(","))
-                yield from (text for key, _, text in options if key == "from")
+                yield from ((instruction, text) for key, _, text in options if key == "from")

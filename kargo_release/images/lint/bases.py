@@ -1,10 +1,9 @@
-"""Rules on the images that stages begin with."""
+"""Rules on the images that stages begin with and copy from."""
 
 from collections.abc import Iterator
 
 from kargo_release.findings import Rule, Severity
-from kargo_release.images.dockerfile import Reference, Stage
-from kargo_release.images.lint.recipe import Check, Recipe, Spot, base_of
+from kargo_release.images.lint.recipe import Check, Fetched, Recipe, Spot
 from kargo_release.images.lint.slim_bases import BUILD_BASES, SLIM_TAGS, is_small, official_name
 
 NO_TAG = Rule(
@@ -32,15 +31,20 @@ NOT_SLIM = Rule(
 
 
 def _no_tag(recipe: Recipe) -> Iterator[Spot]:
-    for stage, base in _outer_bases(recipe):
-        if not base.tag and not base.digest:
-            yield Spot(stage.start, f"the base {base.name} has no tag")
+    for each in recipe.fetched:
+        if not each.image.tag and not each.image.digest:
+            yield Spot(each.place, f"{_shown(each)} has no tag")
 
 
 def _latest(recipe: Recipe) -> Iterator[Spot]:
-    for stage, base in _outer_bases(recipe):
-        if base.tag == "latest" and not base.digest and stage.index not in recipe.own:
-            yield Spot(stage.start, f"the base {base.name} has the tag latest")
+    for each in recipe.fetched:
+        if each.image.tag == "latest" and not each.image.digest and not each.is_own:
+            yield Spot(each.place, f"{_shown(each)} has the tag latest")
+
+
+def _shown(fetched: Fetched) -> str:
+    role = "base" if fetched.place.keyword == "FROM" else "image"
+    return f"the {role} {fetched.image.name}"
 
 
 def _not_slim(recipe: Recipe) -> Iterator[Spot]:
@@ -51,13 +55,6 @@ def _not_slim(recipe: Recipe) -> Iterator[Spot]:
     if name in SLIM_TAGS and name not in BUILD_BASES and not is_small(base.tag):
         remedy = f"Take a slim variant, such as {name}:{SLIM_TAGS[name]}; install what is missing."
         yield Spot(recipe.line[0].start, f"{name}:{base.tag} is not slim", remedy)
-
-
-def _outer_bases(recipe: Recipe) -> Iterator[tuple[Stage, Reference]]:
-    """Yield the stages that begin with an image, where it is sure with which."""
-    for stage in recipe.dockerfile.stages:
-        if base := base_of(stage):
-            yield stage, base
 
 
 CHECKS = (Check(NO_TAG, _no_tag), Check(LATEST, _latest), Check(NOT_SLIM, _not_slim))

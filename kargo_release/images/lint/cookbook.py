@@ -1,17 +1,18 @@
 """The recipes of a repository's images, which may stand upon each other."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from kargo_release.docker.names import full_name
 from kargo_release.errors import InvalidError
-from kargo_release.images.dockerfile import SCRATCH, Reference, Stage
+from kargo_release.images.dockerfile import SCRATCH, Dockerfile, Reference, Stage, parse_reference
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.image import Image
 from kargo_release.images.image_names import apps_by_name
 from kargo_release.images.lint.recipe import (
     NOTHING,
     OWN_BASES_LIMIT,
+    Fetched,
     Recipe,
     Surroundings,
     Walk,
@@ -68,9 +69,17 @@ class Cookbook:
             arguments=image.arguments,
             steps=walk.steps(),
             end=walk.ends[target.index],
-            own=frozenset(each.index for each in dockerfile.stages if self._app(base_of(each))),
+            fetched=tuple(self._fetched(dockerfile)),
             parent=parents[dockerfile.lineage(target)[0].index],
         )
+
+    def _fetched(self, dockerfile: Dockerfile) -> Iterator[Fetched]:
+        for stage in dockerfile.stages:
+            copied = dockerfile.copied_images(stage)
+            found = [(place, parse_reference(name)) for place, name in copied]
+            for place, image in [(stage.start, base_of(stage)), *found]:
+                if image is not None:
+                    yield Fetched(place, image, is_own=self._app(image) is not None)
 
     def _app(self, base: Reference | None) -> str | None:
         """Return the image of this repository that a base is."""

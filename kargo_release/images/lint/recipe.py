@@ -51,6 +51,16 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """An image that the instruction at ``place`` begins with or copies from."""
+
+    place: Instruction
+    image: Reference
+    is_own: bool
+    """Whether it is one of this repository."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The Dockerfile of an image.
 
@@ -61,7 +71,7 @@ class Recipe:
         arguments: The build arguments of the image.
         steps: All stages' steps.
         end: What the target leaves to images that are based on it.
-        own: The indexes of stages that begin with another image of this repository.
+        fetched: The images that stages begin with or copy from, where it is sure which.
         parent: The recipe of the base, where the base is another image of this repository.
     """
 
@@ -71,7 +81,7 @@ class Recipe:
     arguments: Mapping[str, str]
     steps: tuple[Step, ...]
     end: "Surroundings"
-    own: frozenset[int] = frozenset()
+    fetched: tuple[Fetched, ...] = ()
     parent: "Recipe | None" = None
 
     @property

@@ -81,6 +81,37 @@ def test_lets_the_tags_of_bases_of_the_repository_move_in_every_stage() -> None:
     assert rules(text.replace("kalisio", "other"), bases=base) == ["KR011:1"]
 
 
+@pytest.mark.parametrize(
+    ("instruction", "found"),
+    [
+        ("COPY --from=busybox /a /a", ["KR010:2"]),
+        ("COPY --from=debian:latest /a /a", ["KR011:2"]),
+        ("RUN --mount=type=bind,from=debian:latest,target=/x a", ["KR011:2"]),
+        (f"COPY --from=debian:latest@{DIGEST} /a /a", []),
+        ("COPY --from=busybox:1.36 /a /a", []),
+        ("COPY --from=node:20 /a /a", []),
+        ("COPY --from=kalisio/base:latest /a /a", []),
+        ("COPY --from=$IMAGE /a /a", []),
+    ],
+)
+def test_looks_at_the_images_that_are_copied_from(instruction: str, found: list[str]) -> None:
+    text = f"FROM debian:bookworm-slim\n{instruction}{USER}"
+
+    assert rules(text, bases={"base": f"FROM node:20-slim{USER}"}) == found
+
+
+def test_names_of_stages_are_no_images_to_copy_from() -> None:
+    stages = "FROM debian:bookworm-slim AS a\nFROM debian:bookworm-slim\n"
+
+    assert rules(f"{stages}COPY --from=a /a /a\nCOPY --from=0 /b /b{USER}") == []
+
+
+def test_tells_which_image_is_copied_from() -> None:
+    [finding] = ours(f"FROM debian:bookworm-slim\nCOPY --from=busybox /a /a{USER}")
+
+    assert finding.message == "the image busybox has no tag"
+
+
 def test_takes_the_arguments_that_the_builder_sets() -> None:
     assert rules(f"FROM debian:bookworm-slim AS base-amd64\nFROM base-${{TARGETARCH}}{USER}") == []
     assert rules(f"FROM --platform=$BUILDPLATFORM node:20-slim{USER}") == []
