@@ -7,7 +7,8 @@ from kargo_release.findings import Rule, Severity
 from kargo_release.images.dockerfile import Instruction
 from kargo_release.images.lint.installs import APT, verb
 from kargo_release.images.lint.mounts import is_mounted
-from kargo_release.images.lint.recipe import Check, Recipe, Spot, Step
+from kargo_release.images.lint.recipe import Check, Recipe, Spot
+from kargo_release.images.lint.steps import Step
 from kargo_release.images.shell import Command
 
 RECOMMENDS = Rule(

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from kargo_release.findings import Rule, Severity
 from kargo_release.images.lint.mounts import is_mounted
-from kargo_release.images.lint.recipe import Check, Recipe, Spot, Step
+from kargo_release.images.lint.recipe import Check, Recipe, Spot
+from kargo_release.images.lint.steps import Step
 from kargo_release.images.shell import Command
 
 _REASON = "It holds each package once more, and a later RUN can't take it out of the layer."

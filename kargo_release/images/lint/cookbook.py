@@ -9,16 +9,9 @@ from kargo_release.images.dockerfile import SCRATCH, Dockerfile, Reference, Stag
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 from kargo_release.images.image import Image
 from kargo_release.images.image_names import apps_by_name
-from kargo_release.images.lint.recipe import (
-    NOTHING,
-    OWN_BASES_LIMIT,
-    Fetched,
-    Recipe,
-    Surroundings,
-    Walk,
-    base_of,
-)
+from kargo_release.images.lint.recipe import OWN_BASES_LIMIT, Fetched, Recipe, base_of
 from kargo_release.images.lint.slim_bases import official_name
+from kargo_release.images.lint.steps import NOTHING, Surroundings, Walk
 
 
 @dataclass(frozen=True)

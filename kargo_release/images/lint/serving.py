@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from kargo_release.findings import Rule, Severity
 from kargo_release.images.dockerfile import Instruction
-from kargo_release.images.lint.recipe import Check, Recipe, Spot, Step
+from kargo_release.images.lint.recipe import Check, Recipe, Spot
+from kargo_release.images.lint.steps import Step
 
 LOW_PORT = Rule(
     "KR070",

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from kargo_release.findings import Rule, Severity
 from kargo_release.images.dockerfile import Reference
-from kargo_release.images.lint.recipe import Check, Recipe, Spot, Step
+from kargo_release.images.lint.recipe import Check, Recipe, Spot
 from kargo_release.images.lint.slim_bases import official_name
+from kargo_release.images.lint.steps import Step
 
 NO_USER = Rule(
     "KR001",
