@@ -130,23 +130,23 @@ _FOLDERS = Token(Kind.FOLDERS, _is_no_line_end)
 def _tokens(text: str) -> Iterator[Token]:
     at = 0
     while at < len(text):
-        character = text[at]
-        if text.startswith("**", at):
-            at += 3 if text.startswith("**/", at) else 2
-            yield _FOLDERS if at < len(text) else _ALL
-            continue
-        if character == "[":
-            token, at = _class(text, at + 1)
-            yield token
-            continue
-        if character == "\\" and at + 1 < len(text):
-            at += 1
-            yield _literal(text[at])
-        elif character == "\\":
-            raise PatternError("nothing stands behind the last backslash")
-        else:
-            yield {"*": _MANY, "?": _ANY}.get(character) or _literal(character)
-        at += 1
+        token, at = _token(text, at)
+        yield token
+
+
+def _token(text: str, at: int) -> tuple[Token, int]:
+    """Return the token that begins there, and where the pattern goes on."""
+    character = text[at]
+    if text.startswith("**", at):
+        end = at + (3 if text.startswith("**/", at) else 2)
+        return (_FOLDERS if end < len(text) else _ALL), end
+    if character == "[":
+        return _class(text, at + 1)
+    if character != "\\":
+        return {"*": _MANY, "?": _ANY}.get(character) or _literal(character), at + 1
+    if at + 1 == len(text):
+        raise PatternError("nothing stands behind the last backslash")
+    return _literal(text[at + 1]), at + 2
 
 
 def _literal(wanted: str) -> Token:

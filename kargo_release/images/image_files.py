@@ -76,24 +76,24 @@ class ImageFiles:
         waiting = path.split("/")[::-1]
         resolved = ""
         links = 0
-        while waiting:
-            part = waiting.pop()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                resolved = posixpath.dirname(resolved)
-                continue
-            here = posixpath.join(resolved, part)
-            found = self.files.get(here)
-            if found is None or not stat.S_ISLNK(found.mode):
-                resolved = here
-                continue
-            links += 1
-            if links > _MOST_LINKS:
-                return None
-            resolved = "" if found.link.startswith("/") else resolved
-            waiting += found.link.split("/")[::-1]
-        return resolved
+        while waiting and links <= _MOST_LINKS:
+            resolved, link = self._entered(resolved, waiting.pop())
+            if link:
+                links += 1
+                waiting += link.split("/")[::-1]
+        return resolved if links <= _MOST_LINKS else None
+
+    def _entered(self, folder: str, part: str) -> tuple[str, str]:
+        """Return where a part of a path leads from a folder, and the link to follow from there."""
+        if part in ("", "."):
+            return folder, ""
+        if part == "..":
+            return posixpath.dirname(folder), ""
+        here = posixpath.join(folder, part)
+        found = self.files.get(here)
+        if found is None or not stat.S_ISLNK(found.mode):
+            return here, ""
+        return "" if found.link.startswith("/") else folder, found.link
 
     def _known(self, name: str) -> "_Account | None":
         number = int(name[:10]) if name.isascii() and name.isdecimal() else None

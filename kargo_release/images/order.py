@@ -55,21 +55,27 @@ def side_by_side(
     """
     if len(bases) == 1:  # here an interrupt reaches the work itself
         return {name: work(name) for name in bases}
-    waiting = TopologicalSorter(bases)
-    waiting.prepare()
-    done: dict[str, Result] = {}
-    running: dict[Future[Result], str] = {}
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            while waiting.is_active():
-                running.update((pool.submit(work, name), name) for name in waiting.get_ready())
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    name = running.pop(future)
-                    done[name] = future.result()
-                    waiting.done(name)
+            return _worked(TopologicalSorter(bases), lambda name: pool.submit(work, name))
         except BaseException:
             halt()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _worked(
+    waiting: "TopologicalSorter[str]", begin: Callable[[str], Future[Result]]
+) -> dict[str, Result]:
+    """Return all results; each image is begun when those before it are done."""
+    waiting.prepare()
+    done: dict[str, Result] = {}
+    running: dict[Future[Result], str] = {}
+    while waiting.is_active():
+        running.update((begin(name), name) for name in waiting.get_ready())
+        ended, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in ended:
+            name = running.pop(future)
+            done[name] = future.result()
+            waiting.done(name)
     return done
