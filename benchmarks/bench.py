@@ -83,7 +83,7 @@ def bench(applications: int = APPLICATIONS) -> Iterator[Bench]:
     Args:
         applications: How many charts there are beside their library.
     """
-    with TemporaryDirectory(prefix="kargo-release-benchmark-") as folder, _quiet(folder):
+    with TemporaryDirectory(prefix="kargo-release-benchmark-") as folder, quiet(folder):
         sandbox = Sandbox.make(Path(folder, "repository"))
         write_charts(sandbox, applications)
         sandbox.commit()
@@ -117,8 +117,12 @@ def run(
 
 
 @contextmanager
-def _quiet(home: str) -> Iterator[None]:
-    """Keep the user's settings out, and give the S3 server's credentials."""
+def quiet(home: str) -> Iterator[None]:
+    """Keep the user's settings out, and give the S3 server's credentials.
+
+    Args:
+        home: The folder that stands for the user's own.
+    """
     before = dict(os.environ)
     for name in before:
         if name.startswith(_SILENCED) or name in ("CI", "SOURCE_DATE_EPOCH"):

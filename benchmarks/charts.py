@@ -240,25 +240,27 @@ def write_charts(sandbox: Sandbox, applications: int = APPLICATIONS) -> None:
         sandbox: Where ``charts/`` is written; nothing is committed.
         applications: How many charts there are beside the library.
     """
-    _write_library(sandbox)
-    for number in range(applications):
-        _write_application(sandbox, number)
+    charts = [library(), *(application(number) for number in range(applications))]
+    for name, files in charts:
+        for path, text in files.items():
+            sandbox.write(f"charts/{name}/{path}", text)
 
 
-def _write_library(sandbox: Sandbox) -> None:
-    files = {
+def library() -> tuple[str, dict[str, str]]:
+    """Return the library chart: its name, and its files by their paths."""
+    return LIBRARY, {
         ".helmignore": _IGNORED,
         "Chart.yaml": _LIBRARY_CHART,
         "templates/_environment.tpl": _ENVIRONMENT,
         "templates/_names.tpl": _NAMES,
         "values.yaml": "nameOverride: ''\n",
     }
-    _write(sandbox, LIBRARY, files)
 
 
-def _write_application(sandbox: Sandbox, number: int) -> None:
+def application(number: int) -> tuple[str, dict[str, str]]:
+    """Return an application on the library: its name, and its files by their paths."""
     name = f"application-{number:02}"
-    files = {
+    return name, {
         ".helmignore": _IGNORED,
         "Chart.yaml": _CHART.format(name=name, number=number),
         "README.md": f"# {name}\n\nDeploys {name}, one of the platform's applications.\n",
@@ -268,9 +270,3 @@ def _write_application(sandbox: Sandbox, number: int) -> None:
         "templates/service.yaml": _SERVICE,
         "values.yaml": _VALUES.format(name=name, port=8000 + number, memory=128 + number),
     }
-    _write(sandbox, name, files)
-
-
-def _write(sandbox: Sandbox, chart: str, files: dict[str, str]) -> None:
-    for path, text in files.items():
-        sandbox.write(f"charts/{chart}/{path}", text)
