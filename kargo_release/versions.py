@@ -33,6 +33,12 @@ _LOOSE = re.compile(
     r"v?(?P<major>[0-9]+)(?:\.(?P<minor>[0-9]+))?(?:\.(?P<patch>[0-9]+))?"
     rf"(?:-(?P<prerelease>{_IDENTIFIERS}))?(?:\+(?P<build>{_IDENTIFIERS}))?"
 )
+_WHOLE_NUMBER = r"(0|[1-9][0-9]*)"
+_STRICT_IDENTIFIER = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_STRICT = re.compile(
+    rf"{_WHOLE_NUMBER}\.{_WHOLE_NUMBER}\.{_WHOLE_NUMBER}"
+    rf"(?:-{_STRICT_IDENTIFIER}(?:\.{_STRICT_IDENTIFIER})*)?(?:\+{_IDENTIFIERS})?"
+)
 
 # Go's \s: without the vertical tab, and ASCII only. The numbers of a range may hold a bar, which
 # is odd, but decides what a hyphen range takes in; no number with a bar can be read later.
@@ -71,10 +77,19 @@ def parse_strict(text: str) -> Version:
         InvalidError: It is not; or Helm could not read it, being too long or over 64 bits.
     """
     version = _read(text)
-    if version is None or str(version) != text:
+    if version is None or not is_strict(text):
         meant = "MAJOR.MINOR.PATCH, for example 1.2.0" if version is None else version
         raise InvalidError(f"{_quoted(text)} is not a SemVer 2.0.0 version", f"Write {meant}.")
     return version
+
+
+def is_strict(text: str) -> bool:
+    """Tell whether `parse_strict` takes the text, and faster than it: of thousands of tags.
+
+    Source: semver.org, SemVer 2.0.0, its grammar; and the limits of Masterminds.
+    """
+    found = _STRICT.fullmatch(text) if len(text) <= MAX_VERSION_LENGTH else None
+    return found is not None and max(map(int, found.groups())) <= _MAX_NUMBER
 
 
 def precedence(version: Version) -> Precedence:
@@ -82,8 +97,7 @@ def precedence(version: Version) -> Precedence:
 
     As Masterminds has it, an identifier of digits only that is over 64 bits compares as text.
     """
-    identifiers = tuple(_identifier(each) for each in (version.prerelease or "").split("."))
-    return version.major, version.minor, version.patch, not version.prerelease, identifiers
+    return _precedence(version.major, version.minor, version.patch, version.prerelease)
 
 
 def newest_first(items: Iterable[Item], version: Callable[[Item], str] = str) -> list[Item]:
@@ -199,13 +213,24 @@ def satisfies(version: str, range_: str) -> bool:
 
 
 def _read(text: str) -> Version | None:
+    parts = _parts(text)
+    return None if parts is None else Version(*parts)
+
+
+def _parts(text: str) -> tuple[int, int, int, str | None, str | None] | None:
+    """Return the numbers, the pre-release and the build of a version; None for what is none."""
     found = _LOOSE.fullmatch(text) if len(text) <= MAX_VERSION_LENGTH else None
     if found is None:
         return None
     major, minor, patch = (int(found[part] or 0) for part in ("major", "minor", "patch"))
     if max(major, minor, patch) > _MAX_NUMBER or _has_leading_zero(found["prerelease"] or ""):
         return None
-    return Version(major, minor, patch, found["prerelease"], found["build"])
+    return major, minor, patch, found["prerelease"], found["build"]
+
+
+def _precedence(major: int, minor: int, patch: int, prerelease: str | None) -> Precedence:
+    identifiers = tuple(_identifier(each) for each in (prerelease or "").split("."))
+    return major, minor, patch, not prerelease, identifiers
 
 
 def _has_leading_zero(prerelease: str) -> bool:
@@ -220,8 +245,8 @@ def _identifier(text: str) -> tuple[bool, int, str]:
 
 
 def _age(text: str) -> tuple[bool, Precedence | tuple[()], str]:
-    version = _read(text)
-    return version is not None, () if version is None else precedence(version), text
+    parts = _parts(text)  # to make a Version of each would take most of the time to sort many
+    return parts is not None, () if parts is None else _precedence(*parts[:4]), text
 
 
 def _comparators(alternative: str, text: str) -> Iterator[Comparator]:

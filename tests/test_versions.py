@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from kargo_release.errors import InvalidError
 from kargo_release.versions import (
     MAX_RANGE_LENGTH,
     MAX_VERSION_LENGTH,
     Range,
+    is_strict,
     newest_first,
     parse_loose,
     parse_strict,
@@ -40,6 +43,19 @@ class TestParsing:
                 parse_strict(version)
         else:
             assert str(parse_strict(version)) == version
+
+    @given(st.from_regex(r"[0-9.]{1,7}(-[0-9a-z.-]{0,6})?([+][0-9a-z.]{0,3})?", fullmatch=True))
+    @example("1.2.18446744073709551616")
+    @example("1.2.3-" + 250 * "a")
+    @example("1.2.3-" + 251 * "a")
+    @example("1.2.3\n")
+    @example("1.2.\u0663")
+    def test_takes_for_strict_what_is_written_as_it_is_read(self, text: str) -> None:
+        try:
+            expected = str(parse_loose(text)) == text
+        except InvalidError:
+            expected = False
+        assert is_strict(text) == expected
 
     @pytest.mark.parametrize(("version", "refused"), rows("versions.json", "loose"))
     def test_parses_loosely(self, version: str, refused: bool) -> None:

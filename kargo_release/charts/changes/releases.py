@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from kargo_release import versions
 from kargo_release.charts.inventory.known import Known, KnownVersions, Ref
-from kargo_release.errors import InvalidError
 from kargo_release.git.repository import Repository
 
 
@@ -48,16 +47,17 @@ class Releases:
             version: What its Chart.yaml says; empty where that is gone.
         """
         found = self._known.of(name)
-        limit = _precedence(version)
-        older = [known for known in found if limit and (_precedence(known.version) or ()) <= limit]
-        return next(map(_release, older or found), None)
+        if not found:
+            return None
+        last = found[0]
+        if versions.is_strict(version):
+            limit = _precedence(version)
+            last = next((each for each in found if _precedence(each.version) <= limit), last)
+        return _release(last)
 
 
-def _precedence(version: str) -> versions.Precedence | None:
-    try:
-        return versions.precedence(versions.parse_strict(version))
-    except InvalidError:
-        return None
+def _precedence(version: str) -> versions.Precedence:
+    return versions.precedence(versions.parse_strict(version))
 
 
 def _release(known: Known) -> LastRelease:

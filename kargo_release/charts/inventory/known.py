@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from kargo_release import versions
@@ -83,7 +84,7 @@ class KnownVersions:
         """Take in the tags of a chart's repository, in which ``_`` stands for ``+``."""
         for tag in tags:
             version = tag.replace("_", "+", 1)
-            if _is_strict(version) or version in self._charts.get(name, {}):
+            if versions.is_strict(version) or version in self._charts.get(name, {}):
                 self._add(name, version, in_registry=True)
 
     def drop(self, versions: Iterable[Known]) -> None:
@@ -96,7 +97,8 @@ class KnownVersions:
 
     def _add(self, name: str, version: str, **witness: Any) -> None:
         known = self._charts.setdefault(name, {})
-        known[version] = replace(known.get(version, Known(name, version)), **witness)
+        before = known.get(version)
+        known[version] = replace(before, **witness) if before else Known(name, version, **witness)
 
 
 def development_versions(template: str) -> re.Pattern[str]:
@@ -119,30 +121,29 @@ def _named(refs: Iterable[Ref], form: str, charts: set[str]) -> Iterator[tuple[s
 
 def _readings(ref: str, form: str) -> Iterator[tuple[str, str]]:
     """Yield each chart and version that a ref of this form may stand for."""
-    is_name_first = form.index("{name}") < form.index("{version}")
-    start, between, end = re.split(r"\{(?:name|version)\}", form)
+    is_name_first, start, between, end = _pieces(form)
     if not (ref.startswith(start) and ref.endswith(end)):
         return
     middle = ref[len(start) : len(ref) - len(end)]
-    for at in range(1, len(middle) - len(between)):
-        if middle.startswith(between, at):
-            left, right = middle[:at], middle[at + len(between) :]
-            name, version = (left, right) if is_name_first else (right, left)
-            if is_name(name) and _is_strict(version):
-                yield name, version
+    at = middle.find(between, 1)
+    while 0 < at < len(middle) - len(between):
+        left, right = middle[:at], middle[at + len(between) :]
+        name, version = (left, right) if is_name_first else (right, left)
+        if versions.is_strict(version) and is_name(name):
+            yield name, version
+        at = middle.find(between, at + 1)
 
 
-def _is_strict(version: str) -> bool:
-    return _is(versions.parse_strict, version)
+@cache
+def _pieces(form: str) -> tuple[bool, str, str, str]:
+    """Return whether the name comes first, and what stands before, between and behind the two."""
+    start, between, end = re.split(r"\{(?:name|version)\}", form)
+    return form.index("{name}") < form.index("{version}"), start, between, end
 
 
 def _is_loose(version: str) -> bool:
-    return _is(versions.parse_loose, version)
-
-
-def _is(parse: Any, version: str) -> bool:
     try:
-        parse(version)
+        versions.parse_loose(version)
     except InvalidError:
         return False
     return True
