@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _NEUTRAL_IDENTITY = "kargo-release <kargo-release@localhost>"
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_NO_REF = 1  # the exit status of git-show-ref(1) where there is none
 _NOTHING = ""  # what git-update-ref(1) takes for a ref that must not be there yet
 
 
@@ -172,12 +173,15 @@ class Repository:
 
     def local_tags(self) -> dict[str, str]:
         """Return the commits that this clone's tags stand for, by the tags' names."""
-        form = "%(refname:strip=2)%00%(objectname)%00%(*objectname)"
-        listing = self.run(["for-each-ref", f"--format={form}", "refs/tags"])
+        # Where refs are packed, this opens no tag's object, as for-each-ref would.
+        status, listing, said = self.execute(["show-ref", "--tags", "--dereference"])
+        if status not in (0, _NO_REF):
+            raise FailedError(f"git show-ref failed: {last_words(said)}", "See `git status`.")
         # A name may be no UTF-8, and hold what is a line's end to Unicode but not to Git.
         lines = listing.decode(errors="surrogateescape").split("\n")
-        rows = (line.split("\0") for line in lines if line)
-        return {name: peeled or oid for name, oid, peeled in rows}
+        rows = (line.split(" refs/tags/", 1) for line in lines if line)
+        # The line of what an annotated tag stands for follows the tag's own.
+        return {name.removesuffix("^{}"): oid for oid, name in rows}
 
     def message(self, tag_object: str) -> str:
         """Return an annotated tag's text; empty for a lightweight tag, which has none."""
