@@ -1,5 +1,7 @@
 """Charts as a commit of a sandbox holds them."""
 
+from collections.abc import Sequence
+
 from sandbox import Sandbox
 
 from kargo_release.charts import packing
@@ -9,12 +11,14 @@ from kargo_release.charts.sources import Sources
 from kargo_release.git.repository import Repository
 
 
-def sources(sandbox: Sandbox, folder: str = "charts") -> Sources:
-    """Commit everything and return the charts of the commit."""
+def sources(
+    sandbox: Sandbox, folder: str = "charts", names: Sequence[str] | None = None
+) -> Sources:
+    """Commit everything and return the charts of the commit; `names` are those to ask for."""
     sandbox.git("add", "--all")
     sandbox.git("commit", "--quiet", "--allow-empty", "--message", "As it is now")
     repository = Repository.open(sandbox.path)
-    return Sources(repository.tree(repository.commit()), folder)
+    return Sources(repository.tree(repository.commit()), folder, names)
 
 
 def resolved(sandbox: Sandbox, name: str) -> ResolvedChart:

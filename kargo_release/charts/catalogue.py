@@ -57,7 +57,7 @@ def pack_charts(
     Raises:
         InvalidError: SOURCE_DATE_EPOCH is wrong.
     """
-    sources = Sources(tree, project.settings.charts)
+    sources = Sources(tree, project.settings.charts, names)
     time = archive_time(project.environ)
     wanted = sources.names if names is None else list(dict.fromkeys(names))
     charts, errors = _attempt(wanted, lambda name: resolve(sources.named(name), sources))

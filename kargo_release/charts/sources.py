@@ -41,20 +41,34 @@ class ChartSource:
 class Sources:
     """The charts of one tree, each read when it is first asked for."""
 
-    def __init__(self, tree: Tree, folder: str) -> None:
+    def __init__(self, tree: Tree, folder: str, names: Sequence[str] | None = None) -> None:
+        """Look at what there is.
+
+        Args:
+            tree: Where charts are.
+            folder: The folder of the tree that they are in.
+            names: All that `named` will be asked for, so that nothing else is read; None where
+                that is not known.
+        """
         self._tree = tree
         self._folder = folder
         self._charts: dict[str, ChartSource] = {}
         self._rules_of: dict[str, IgnoreRules] = {}
-        self._folders = _by_folder(tree.entries(folder), folder)
+        self._is_whole = names is None
+        folders = None if names is None else [name for name in names if _is_plain(name)]
+        self._folders = _by_folder(tree.entries(folder, folders), folder)
         self._small = self._read_small(entry for each in self._folders.values() for entry in each)
 
     @cached_property
     def names(self) -> list[str]:
         """The names of all folders that hold a chart, or what is left of one."""
+        if self._is_whole:
+            folders = self._folders
+        else:
+            folders = _by_folder(self._tree.entries(self._folder), self._folder)
         return sorted(
             posixpath.basename(folder)
-            for folder, entries in self._folders.items()
+            for folder, entries in folders.items()
             if any(_is_of_chart(entry.path[len(folder) + 1 :]) for entry in entries)
         )
 
@@ -65,7 +79,7 @@ class Sources:
             InvalidError: There is none (the nearest is offered), or it breaks a rule.
         """
         folder = f"{self._folder}/{name}"
-        if "/" in name or folder not in self._folders:
+        if not _is_plain(name) or folder not in self._folders:
             raise InvalidError(
                 f"there is no chart {name!r:.100} in {self._folder}/",
                 hint(name, self.names) or f"Charts are folders below {self._folder}/.",
@@ -176,6 +190,11 @@ class Sources:
                 "Copy what it names into the chart, or share it through a library chart.",
             )
         return resolved[len(folder) + 1 :]
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it can be a folder's name."""
+    return "/" not in name and name not in ("", ".", "..")
 
 
 def _is_of_chart(path: str) -> bool:

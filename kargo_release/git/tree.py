@@ -8,6 +8,7 @@ from typing import Protocol
 from kargo_release.errors import FailedError
 
 _LINK, _SUBMODULE = "120000", "160000"
+_FEW = 100  # folders that Git is asked for by name; of more it lists all, which takes it no longer
 
 
 class Clone(Protocol):
@@ -54,10 +55,20 @@ class Tree:
         self._name = name
         self._environment = environment
 
-    def entries(self, folder: str) -> list[Entry]:
-        """Return every file at any depth below ``folder``, sorted by path."""
+    def entries(self, folder: str, names: Sequence[str] | None = None) -> list[Entry]:
+        """Return every file at any depth below ``folder``, sorted by path.
+
+        Args:
+            folder: A folder of the repository.
+            names: Those of its folders that matter; others may be left out. None for all.
+        """
+        paths = [f"{folder}/"]
+        if names is not None and len(names) <= _FEW:
+            paths = [f"{folder}/{name}/" for name in names]
+        if not paths:  # of none Git would list all
+            return []
         listing = self._repository.run(
-            ["ls-tree", "-r", "-l", "-z", "--full-tree", self._name, "--", f"{folder}/"],
+            ["ls-tree", "-r", "-l", "-z", "--full-tree", self._name, "--", *paths],
             environment=self._environment,
         )
         return [_entry(line) for line in listing.split(b"\0") if line]
@@ -78,8 +89,8 @@ class Tree:
 class WorkingTree(Tree):
     """The working tree, of which each folder is taken in as it is asked for."""
 
-    def entries(self, folder: str) -> list[Entry]:
-        """Return every file at any depth below ``folder`` as it is now, sorted by path."""
+    def entries(self, folder: str, names: Sequence[str] | None = None) -> list[Entry]:
+        """Return every file at any depth below ``folder`` as it is now: see `Tree.entries`."""
         is_there = (self._repository.root / folder).exists()
         take_in = ["add", "--all"] if is_there else ["rm", "-r", "--cached", "--ignore-unmatch"]
         try:
@@ -89,7 +100,7 @@ class WorkingTree(Tree):
                 raise
             self._run([*take_in, "--", folder])
         self._name = self._run(["write-tree"]).decode().strip()
-        return super().entries(folder)
+        return super().entries(folder, names)
 
     def _take_in_repositories(self, folder: str) -> bool:
         """Take in each repository below ``folder`` as a submodule; return whether there are any.

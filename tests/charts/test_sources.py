@@ -82,8 +82,11 @@ def test_finds_no_chart_where_there_is_no_folder(charts: Sandbox) -> None:
         ("x" * 10_000, "Charts are folders below charts/."),
     ],
 )
-def test_offers_the_chart_of_the_nearest_name(name: str, hint: str, charts: Sandbox) -> None:
-    found = sources(charts)
+@pytest.mark.parametrize("is_known", [False, True])
+def test_offers_the_chart_of_the_nearest_name(
+    name: str, hint: str, is_known: bool, charts: Sandbox
+) -> None:
+    found = sources(charts, names=[name] if is_known else None)
 
     error = refusal(lambda: found.named(name))
 
@@ -91,6 +94,19 @@ def test_offers_the_chart_of_the_nearest_name(name: str, hint: str, charts: Sand
     assert error.message.endswith(" in charts/")
     assert len(error.message) < 200
     assert error.remedy == hint
+
+
+def test_reads_only_the_charts_that_it_will_be_asked_for(charts: Sandbox) -> None:
+    charts.write_chart("web")
+    commit = sources(charts)
+    few = sources(charts, names=["web", "web/templates", "..", ".", ""])
+    many = sources(charts, names=["web", *(f"web-{number}" for number in range(200))])
+
+    for found in (few, many, sources(charts, names=[])):
+        assert found.names == ["kano", "web"]
+    for found in (few, many):
+        assert found.named("web").files == commit.named("web").files
+    assert few.at(KANO).files == commit.named("kano").files
 
 
 def test_reads_the_commit_and_not_the_working_tree(charts: Sandbox) -> None:
