@@ -3,10 +3,13 @@
 Format: git-cat-file(1), "BATCH OUTPUT".
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kargo_release.git.repository import Repository
+
+_COMMITTED = re.compile(rb"^committer [^\n]* ([0-9]{1,19}) [+-][0-9]+$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,17 @@ def read(repository: Repository, names: Iterable[str]) -> dict[str, Object]:
     wanted = [name for name in dict.fromkeys(names) if "\n" not in name]
     found = _parsed(_batch(repository, "--batch", wanted))
     return {name: each for name, each in zip(wanted, found, strict=True) if each is not None}
+
+
+def commit_times(repository: Repository, oids: Iterable[str]) -> dict[str, int]:
+    """Return when commits were made, in seconds since 1970; what is no commit has the time 0.
+
+    What is not there is left out.
+
+    Source: git-commit-tree(1), "Commit Information".
+    """
+    found = {oid: _COMMITTED.search(each.data) for oid, each in read(repository, oids).items()}
+    return {oid: int(each[1]) if each else 0 for oid, each in found.items()}
 
 
 def _batch(repository: Repository, mode: str, names: list[str]) -> bytes:

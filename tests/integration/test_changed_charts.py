@@ -241,6 +241,18 @@ def test_a_chart_that_can_not_be_read_hides_no_other(charts: Sandbox) -> None:
     assert "in a circle" in ended.out
 
 
+def test_comes_to_an_end_where_libraries_are_missing_at_two_depths(charts: Sandbox) -> None:
+    _, _, more = (NEEDS % ("base", "file://../../libs/base")).partition("\n")
+    charts.write("charts/kano/Chart.yaml", f"{_text(charts, 'kano')}{more}")
+    needs = NEEDS % ("lost", "file://../lost")
+    charts.write("libs/base/Chart.yaml", f"apiVersion: v2\nname: base\nversion: 1.0.0\n{needs}")
+    charts.git("rm", "-rq", "charts/kargo")
+    charts.commit()
+
+    found = {each["name"]: each["change"] for each in refused(charts).document["charts"]}
+    assert found == {"kano": "failed", "kargo": "deleted", "web": "failed"}
+
+
 def test_passes_over_a_folder_that_is_no_chart(charts: Sandbox) -> None:
     charts.write("charts/notes/README.md", "no chart\n")
     charts.commit()

@@ -4,7 +4,7 @@ First Git's trees are compared, which tells most charts to be as they were. The 
 it was and as it is: what counts is what a release would hold.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kargo_release.charts.catalogue import Packed
@@ -82,7 +82,7 @@ def compared_charts(
     base = _base(project, since) if since is not None else None
     trees = ChartTrees(repository, head.sha, folder)
     releases = Releases(repository, project.settings.git.tag, trees.names)
-    if base is None and repository.is_shallow and not releases.names:
+    if base is None and not releases.names and repository.is_shallow:
         raise _cut_off("has no tag of a release")
     looking = _Comparison(project, head, trees, releases)
     found = {each.name: each for each in looking.of_all(base, waits, only)}
@@ -139,8 +139,7 @@ class _Comparison:
         self._last = {name: self._last_of(name) for name in names}
         before = {name: base.sha if base else _commit(self._last[name]) for name in names}
         asked = [name for name in names if not only or name in only]
-        known = {name: before[name] for name in asked if before[name]}
-        self._check_there(known.values())
+        known = self._by_time({name: before[name] for name in asked if before[name]})
         touched = self._trees.touched(known)
         found = {name: self._row(name, before[name], Kind.UNCHANGED) for name in names}
         found.update((name, self._row(name, "", Kind.NEW)) for name in names if not before[name])
@@ -158,12 +157,18 @@ class _Comparison:
     def _row(self, name: str, base: str, kind: Kind) -> ChartChange:
         return ChartChange(name, kind, self._trees.version(name), self._last[name], base)
 
-    def _check_there(self, commits: Iterable[str]) -> None:
-        """Raise InvalidError where the clone lacks a commit that charts are compared with."""
-        lacking = objects.missing(self._project.repository, commits)
+    def _by_time(self, commits: Mapping[str, str]) -> dict[str, str]:
+        """Return what charts are compared with, the oldest first.
+
+        Raises:
+            InvalidError: The clone lacks one of the commits.
+        """
+        times = objects.commit_times(self._project.repository, commits.values())
+        lacking = set(commits.values()) - times.keys()
         if lacking:
             commit = short(min(lacking))
             raise _cut_off(f"lacks commit {commit}, which a chart was released from")
+        return dict(sorted(commits.items(), key=lambda each: (times[each[1]], each[1])))
 
     def _compared(self, names: Sequence[str], before: Mapping[str, str]) -> dict[str, ChartChange]:
         """Return the charts by what packing them as they were and as they are tells."""
