@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kargo_release.charts import packing
 from kargo_release.charts.archive import ChartArchive, archive_time
@@ -13,8 +13,10 @@ from kargo_release.charts.dependencies import ResolvedChart, resolve
 from kargo_release.charts.project import Project
 from kargo_release.charts.sources import ChartSource, Sources
 from kargo_release.errors import InvalidError, KargoError
-from kargo_release.git.remote import Remote
 from kargo_release.git.tree import Tree
+
+if TYPE_CHECKING:
+    from kargo_release.git.remote import Remote
 
 Result = TypeVar("Result")
 
@@ -92,7 +94,7 @@ def _attempt(
 class History:
     """What charts held at other commits: told by packing them there, once for each."""
 
-    def __init__(self, project: Project, remote: Remote | None) -> None:
+    def __init__(self, project: Project, remote: "Remote | None") -> None:
         self._project = project
         self._remote = remote
         self._known: dict[tuple[str, str], str | None] = {}

@@ -5,16 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kargo_release import settings as settings_module
-from kargo_release.bucket.store import ObjectStore
-from kargo_release.charts.destinations.backup import BackupDestination
-from kargo_release.charts.destinations.registry import RegistryDestination
 from kargo_release.errors import FailedError, UsageError
-from kargo_release.git.remote import Remote
 from kargo_release.git.repository import Repository
-from kargo_release.oci.artifact import Store
 from kargo_release.settings import Settings
+
+if TYPE_CHECKING:
+    from kargo_release.bucket.store import ObjectStore
+    from kargo_release.charts.destinations.backup import BackupDestination
+    from kargo_release.charts.destinations.registry import RegistryDestination
+    from kargo_release.git.remote import Remote
+    from kargo_release.oci.artifact import Store
 
 # Kept out of Git by a .gitignore of its own.
 LOCAL_FOLDER = ".kargo"
@@ -41,21 +44,25 @@ class Project:
         return cls(repository, settings_module.load(repository.root, environ), environ)
 
     @property
-    def remote(self) -> Remote | None:
+    def remote(self) -> "Remote | None":
         """The Git remote that is tagged; None for releases that stay on this machine.
 
         Raises:
             RefusedError: There is no such remote.
         """
+        from kargo_release.git.remote import Remote
+
         if self.settings.is_local:
             return None
         return Remote.open(self.repository, self.settings.git.remote)
 
-    def registry(self) -> RegistryDestination:
+    def registry(self) -> "RegistryDestination":
         """Return the registry as a destination."""
+        from kargo_release.charts.destinations.registry import RegistryDestination
+
         return RegistryDestination(self.store(), self.settings.jobs)
 
-    def backup(self) -> BackupDestination | None:
+    def backup(self) -> "BackupDestination | None":
         """Return the backup as a destination; None where there is none.
 
         Raises:
@@ -63,11 +70,13 @@ class Project:
                 rclone has no such remote for it.
             InvalidError: rclone's configuration can't be understood.
         """
+        from kargo_release.charts.destinations.backup import BackupDestination
+
         store = self.object_store()
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return None if store is None else BackupDestination(store, self.settings.jobs, now)
 
-    def store(self) -> Store:
+    def store(self) -> "Store":
         """Return what holds the registry's artifacts."""
         settings = self.settings
         if settings.registry is None or settings.is_local:
@@ -83,7 +92,7 @@ class Project:
             jobs=settings.jobs,
         )
 
-    def object_store(self) -> ObjectStore | None:
+    def object_store(self) -> "ObjectStore | None":
         """Return what holds the backup's objects; None where there is no backup.
 
         Raises:
@@ -102,7 +111,7 @@ class Project:
             return self._bucket(backup)
         return FolderStore(self.repository.root / _expanded(backup), backup)
 
-    def _bucket(self, backup: str) -> ObjectStore:
+    def _bucket(self, backup: str) -> "ObjectStore":
         from kargo_release.bucket.s3 import S3Store
         from kargo_release.bucket.s3_access import Access
 

@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kargo_release import versions
-from kargo_release.charts.index import Index
 from kargo_release.charts.metadata import is_name
 from kargo_release.errors import InvalidError
+
+if TYPE_CHECKING:
+    from kargo_release.charts.index import Index
 
 CLAIM_FORM = "{name}-{version}"
 
@@ -70,7 +72,7 @@ class KnownVersions:
         for name, version, ref in _named(refs, CLAIM_FORM, set(charts)):
             self._add(name, version, claim=ref)
 
-    def add_index(self, index: Index, names: Iterable[str] = ()) -> None:
+    def add_index(self, index: "Index", names: Iterable[str] = ()) -> None:
         """Take in what index.yaml lists of charts, or of all; it was published as versions."""
         for name in dict.fromkeys(names) or index.charts:
             entries = index.of_chart(name)
