@@ -100,6 +100,15 @@ def precedence(version: Version) -> Precedence:
     return _precedence(version.major, version.minor, version.patch, version.prerelease)
 
 
+def precedence_of(text: str) -> Precedence | None:
+    """Return the key of what `parse_loose` takes, and None for what it does not.
+
+    To make a Version of each would take most of the time to compare many.
+    """
+    parts = _parts(text)
+    return None if parts is None else _precedence(*parts[:4])
+
+
 def newest_first(items: Iterable[Item], version: Callable[[Item], str] = str) -> list[Item]:
     """Return the items, the newest version first; what is not a version comes last.
 
@@ -245,8 +254,8 @@ def _identifier(text: str) -> tuple[bool, int, str]:
 
 
 def _age(text: str) -> tuple[bool, Precedence | tuple[()], str]:
-    parts = _parts(text)  # to make a Version of each would take most of the time to sort many
-    return parts is not None, () if parts is None else _precedence(*parts[:4]), text
+    found = precedence_of(text)
+    return found is not None, found or (), text
 
 
 def _comparators(alternative: str, text: str) -> Iterator[Comparator]:

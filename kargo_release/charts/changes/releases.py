@@ -49,15 +49,10 @@ class Releases:
         found = self._known.of(name)
         if not found:
             return None
-        last = found[0]
-        if versions.is_strict(version):
-            limit = _precedence(version)
-            last = next((each for each in found if _precedence(each.version) <= limit), last)
-        return _release(last)
-
-
-def _precedence(version: str) -> versions.Precedence:
-    return versions.precedence(versions.parse_strict(version))
+        limit = versions.precedence_of(version) if versions.is_strict(version) else None
+        ages = ((each, versions.precedence_of(each.version) or ()) for each in found)
+        older = (each for each, age in ages if limit and age <= limit)
+        return _release(next(older, found[0]))
 
 
 def _release(known: Known) -> LastRelease:
