@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from changing import write_chart, write_library, write_platform
+from changing import NEEDS, write_chart, write_library, write_platform
 from sandbox import Ended, Sandbox
 
 
@@ -143,6 +143,64 @@ def test_tells_new_deleted_and_renamed_charts(charts: Sandbox) -> None:
     assert "never released" in table
     assert "was alone" in table
     assert "last released as 1.0.0" in table
+
+
+def test_takes_the_likest_chart_for_the_one_that_was_renamed(charts: Sandbox) -> None:
+    for name, files in {"gone": "abcd", "half": "ab", "whole": "abcd"}.items():
+        write_chart(charts, name)
+        charts.write(f"charts/{name}/values.yaml", "greeting: hello\n")
+        charts.write(f"charts/{name}/templates/map.yaml", "# none\n")
+        for letter in files:
+            charts.write(f"charts/{name}/files/{letter}", letter)
+        if name == "gone":
+            charts.commit()
+            release(charts, name)
+            charts.git("rm", "-rq", "charts/gone")
+    charts.commit()
+
+    assert {name: each["renamed_from"] for name, each in changed(charts).items()} == {
+        "half": None, "whole": "gone"
+    }  # fmt: skip
+
+
+def test_tells_what_a_release_can_not_hold(charts: Sandbox, tmp_path: Path) -> None:
+    other = Sandbox.make(tmp_path / "other")
+    other.write("a", "b")
+    other.commit()
+    allowed = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    charts.git(*allowed, str(other.path), "charts/alone/files")
+    write_chart(charts, "kano2")
+    charts.write("charts/kano2/Chart.yaml", _text(charts, "kano"))
+    charts.commit()
+
+    ended = refused(charts)
+    found = {each["name"]: each["reasons"] for each in ended.document["charts"]}
+    assert found["alone"] == [
+        "charts/alone/files is a submodule, whose files this repository does not hold"
+    ]
+    assert charts.run("package-chart", "kano2", "--dry-run").tells(
+        "charts/kano2/Chart.yaml says that the chart is called kano", "Call the folder kano"
+    )
+    assert "kano" not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffversion: 1.0.0\r\napiVersion: v2\r\nname: alone\r\n",
+        '"version": "1.0.0"\napiVersion: v2\nname: alone\n',
+        "{version: 1.0.0, apiVersion: v2, name: alone}\n",
+        "annotations:\n  version: 3.0.0\nversion: '1.0.0' # ours\napiVersion: v2\nname: alone\n",
+    ],
+)
+def test_reads_a_version_however_it_is_written(charts: Sandbox, text: str) -> None:
+    charts.write("charts/alone/Chart.yaml", text)
+    charts.commit()
+    release(charts, "alone", version="0.9.0")
+    charts.git("tag", "--force", "alone-1.0.0")
+    charts.git("tag", "alone-2.0.0", "HEAD~1")
+
+    assert changed(charts) == {}
 
 
 def test_compares_with_a_commit(charts: Sandbox) -> None:

@@ -27,13 +27,12 @@ def renames(
     """
     old = {each.name: _files(repository, each.base, f"{folder}/{each.name}") for each in gone}
     new = [name for name, each in charts.items() if each.kind is Kind.NEW] if old else []
+    files = {name: _files(repository, head, f"{folder}/{name}") for name in new}
+    pairs = ((_likeness(files[name], old[each]), name, each) for name in files for each in old)
     found: dict[str, str] = {}
-    for name in new:
-        files = _files(repository, head, f"{folder}/{name}")
-        likeness = {each: _likeness(files, old[each]) for each in old.keys() - found.values()}
-        nearest = max(sorted(likeness), key=likeness.__getitem__, default="")
-        if nearest and likeness[nearest] >= _ALIKE:
-            found[name] = nearest
+    for likeness, name, origin in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
+        if likeness >= _ALIKE and name not in found and origin not in found.values():
+            found[name] = origin
     return found
 
 

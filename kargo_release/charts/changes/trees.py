@@ -8,13 +8,17 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from kargo_release import yamlfile
 from kargo_release.charts.sources import CHART_FILE
+from kargo_release.errors import InvalidError
 from kargo_release.git import objects
 from kargo_release.git.repository import Repository
 
 # Every value that can be a file:// dependency, and perhaps some that are none: a comment's.
 _LOCAL = re.compile(rb"file://([^\s\"',}\]#]+)")
-_VERSION = re.compile(rb"^version:[ \t]*[\"']?([0-9A-Za-z.+-]+)", re.MULTILINE)
+_VERSION = re.compile(
+    rb"^version:[ \t]*[\"']?([0-9A-Za-z.+-]+)[\"']?[ \t\r]*(?:#.*)?$", re.MULTILINE
+)
 
 
 class ChartTrees:
@@ -40,7 +44,7 @@ class ChartTrees:
         """The folders with a Chart.yaml."""
 
     def version(self, name: str) -> str:
-        """Return what a chart's Chart.yaml says, at a glance; empty where that does not tell."""
+        """Return what a chart's Chart.yaml says; empty where that can't be read."""
         return self._versions.get(f"{self._folder}/{name}", "")
 
     def touched(self, before: Mapping[str, str]) -> set[str]:
@@ -115,5 +119,11 @@ def _needs(folder: str, chart_file: bytes) -> Iterator[str]:
 
 
 def _version(chart_file: bytes) -> str:
-    found = _VERSION.search(chart_file)
-    return found[1].decode() if found else ""
+    """Return the version, in most files without reading all of the YAML, which takes a while."""
+    if found := _VERSION.search(chart_file):
+        return found[1].decode()
+    try:
+        version = yamlfile.read_mapping(chart_file, CHART_FILE).get("version")
+    except InvalidError:  # told of the chart when it is packed
+        return ""
+    return version if isinstance(version, str) else ""
