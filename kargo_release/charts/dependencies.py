@@ -5,7 +5,7 @@ Source of the rules: helm/helm ``internal/resolver/resolver.go`` (Resolve, GetLo
 """
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,6 +41,10 @@ class ResolvedChart:
         yield self.source
         for dependency in self.dependencies:
             yield from dependency.every_source()
+
+    def packs_any(self, names: Container[str]) -> bool:
+        """Whether one of the charts in it, at any depth, is called so."""
+        return any(each.source.name in names or each.packs_any(names) for each in self.dependencies)
 
 
 def resolve(source: ChartSource, sources: Sources) -> ResolvedChart:

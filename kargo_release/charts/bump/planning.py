@@ -1,22 +1,25 @@
 """Works out which charts to bump, and to what: dependencies before those that pack them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from kargo_release.bump import Part, check_forward, raised
 from kargo_release.charts.bump.bumps import Bump, RangeChange, Wish
-from kargo_release.charts.bump.past import pasts_of
 from kargo_release.charts.bump.proposal import Past, propose
 from kargo_release.charts.bump.ranges import adjusted
 from kargo_release.charts.changes.change import Kind
-from kargo_release.charts.changes.changed import Changes, changed_charts
+from kargo_release.charts.changes.changed import Compared, compared_charts
+from kargo_release.charts.changes.due import refuse_unreadable
+from kargo_release.charts.changes.pairs import RenderedPair, rendered_pairs
 from kargo_release.charts.dependencies import ResolvedChart, resolve
+from kargo_release.charts.desired import counted
 from kargo_release.charts.destinations.tags import tag_of
 from kargo_release.charts.packed import LOCK_FILE
 from kargo_release.charts.project import Project
 from kargo_release.charts.sources import ChartSource, Sources
 from kargo_release.errors import InvalidError, RefusedError
+from kargo_release.git.history import messages_touching
 
 _SELF = (Kind.CHANGED, Kind.RENAMED)
 
@@ -33,13 +36,11 @@ def plan_bumps(project: Project, wish: Wish, waits: Callable[[str], None]) -> li
         InvalidError: A chart is unknown, or can't be read or packed.
         RefusedError: A version would go backwards, or is released already.
     """
-    changes = changed_charts(project, None, waits)
-    sources = Sources(project.repository.tree(changes.commit), project.settings.charts)
+    compared = compared_charts(project, None, waits)
+    sources = Sources(project.repository.tree(compared.commit), project.settings.charts)
     charts = {name: resolve(sources.named(name), sources) for name in wish.names}
     charts = {**_others(sources), **charts}
-    planner = _Planner(project, wish, changes, charts)
-    planner.look_back(waits)
-    return list(planner.bumps())
+    return list(_Planner(project, wish, compared, charts, waits).bumps())
 
 
 def _others(sources: Sources) -> dict[str, ResolvedChart]:
@@ -60,15 +61,17 @@ class _Planner:
         self,
         project: Project,
         wish: Wish,
-        changes: Changes,
+        compared: Compared,
         charts: Mapping[str, ResolvedChart],
+        waits: Callable[[str], None],
     ) -> None:
         self._project = project
         self._wish = wish
-        self._commit = changes.commit
-        self._changes = {each.name: each for each in changes.charts}
+        self._compared = compared
+        self._changes = {each.name: each for each in compared.charts}
+        self._charts = charts
         self._order = sorted(charts.values(), key=lambda chart: (chart.depth, chart.source.name))
-        self._pasts: dict[str, Past] = {}
+        self._waits = waits
         self._new: dict[str, str] = {}
         self._tags = project.repository.local_tags()
 
@@ -77,60 +80,64 @@ class _Planner:
         """The charts that are asked for."""
         if self._wish.names:
             return set(self._wish.names)
-        for each in self._changes.values():
-            if each.error is not None:
-                raise InvalidError(each.error.message, each.error.remedy)
+        refuse_unreadable(self._changes.values())
         return {each.name for each in self._changes.values() if each.kind in _SELF}
 
     @cached_property
-    def _wanted(self) -> set[str]:
-        """Those, and with ``cascade`` what packs them and renders otherwise."""
+    def _dependents(self) -> set[str]:
+        """With ``cascade``, what changed of the charts that pack those."""
         if not self._wish.cascade:
-            return self._named
-        return self._named | {
-            chart.source.name
-            for chart in self._order
-            if self._changes[chart.source.name].is_due and self._packs(chart, self._named)
+            return set()
+        return {
+            name
+            for name, chart in self._charts.items()
+            if self._changes[name].is_due and chart.packs_any(self._named)
         }
 
-    @staticmethod
-    def _packs(chart: ResolvedChart, names: Iterable[str]) -> bool:
-        return any(source.name in names for source in list(chart.every_source())[1:])
+    @cached_property
+    def _rendered(self) -> dict[str, RenderedPair]:
+        """What Helm renders of the charts on which something depends."""
+        is_given = bool(self._wish.to) or self._wish.part is not None
+        names = self._dependents | (set() if is_given else self._named)
+        pairs = {name: self._compared.pairs[name] for name in names & self._compared.pairs.keys()}
+        pairs = {name: each for name, each in pairs.items() if each.before and not each.is_library}
+        if pairs:
+            self._waits(f"rendering {counted(len(pairs))} as released and as they are")
+        return rendered_pairs(self._project, pairs)
 
-    def look_back(self, waits: Callable[[str], None]) -> None:
-        """Find out what those charts were, of which a version is to be proposed."""
-        if self._wish.to or self._wish.part is not None:
-            names = self._wanted - self._named
-        else:
-            names = self._wanted
-        changed = [self._changes[name] for name in sorted(names) if name in self._changes]
-        self._pasts = pasts_of(self._project, self._commit, changed, waits)
+    @cached_property
+    def _wanted(self) -> set[str]:
+        """The charts to bump: of the dependents those that render otherwise."""
+        shown = {name: each.render for name, each in self._rendered.items()}
+        found = (replace(self._changes[name], render=shown.get(name)) for name in self._dependents)
+        return self._named | {each.name for each in found if each.is_due}
 
     def bumps(self) -> Iterator[Bump]:
         """Yield what changes, and what was asked for and does not."""
         for chart in self._order:
-            source = chart.source
-            ranges = tuple(self._ranges(chart))
-            is_wanted = source.name in self._wanted or (self._wish.cascade and ranges)
-            old = source.metadata.version
-            bump = (
-                self._version(source, ranges)
-                if is_wanted
-                else Bump(source.name, source.folder, old, old)
-            )
-            bump = replace(bump, ranges=ranges, has_stale_lock=self._has_stale_lock(chart))
+            bump = self._beside_others(chart)
+            is_wanted = bump.name in self._wanted or (self._wish.cascade and bump.ranges)
+            if is_wanted:
+                bump = self._with_version(bump, chart.source)
             if is_wanted or bump.is_change or bump.has_stale_lock:
                 yield bump
 
-    def _version(self, source: ChartSource, ranges: Sequence[RangeChange]) -> Bump:
-        """Return what becomes of the version of a chart that is to be bumped."""
-        new, reasons = self._target(source, ranges)
-        bump = Bump(source.name, source.folder, source.metadata.version, new, reasons)
-        if source.name in self._named:
-            bump = replace(bump, app_version=self._app_version(source))
+    def _beside_others(self, chart: ResolvedChart) -> Bump:
+        """Return what the new versions of other charts change in a chart."""
+        source, version = chart.source, chart.source.metadata.version
+        ranges, is_stale = tuple(self._ranges(chart)), self._has_stale_lock(chart)
+        return Bump(
+            source.name, source.folder, version, version, ranges=ranges, has_stale_lock=is_stale
+        )
+
+    def _with_version(self, bump: Bump, source: ChartSource) -> Bump:
+        """Return what becomes of a chart that is to be bumped."""
+        new, reasons = self._target(source, bump.ranges)
+        app_version = self._app_version(source)
+        bump = replace(bump, new=new, reasons=reasons, app_version=app_version)
         if bump.is_raised:
             self._check(bump)
-            self._new[source.name] = new
+            self._new[bump.name] = new
         return bump
 
     def _target(
@@ -147,7 +154,7 @@ class _Planner:
         self, source: ChartSource, ranges: Sequence[RangeChange]
     ) -> tuple[str, tuple[str, ...]]:
         change, old = self._changes[source.name], source.metadata.version
-        past = self._pasts.get(source.name)
+        past = self._past(source)
         proposal = propose(change, past, set(self._changes)) if past else None
         if proposal is not None:
             return proposal.version, proposal.reasons
@@ -159,6 +166,16 @@ class _Planner:
             why = "a dependency's range changes" if ranges else "appVersion changes"
             return raised(old, Part.PATCH), (f"patch: {why}",)
         return old, (f"nothing changed since {old} was released",)
+
+    def _past(self, source: ChartSource) -> Past | None:
+        """Return what the chart was and is; None where it did not change, or can't be packed."""
+        pair, last = self._compared.pairs.get(source.name), self._changes[source.name].last
+        if pair is None or pair.before is None or last is None:
+            return None
+        messages = messages_touching(
+            self._project.repository, last.commit, self._compared.commit, source.folder
+        )
+        return Past(pair.before, pair.after, self._rendered.get(source.name), messages)
 
     def _app_version(self, source: ChartSource) -> str:
         wish = self._wish.app_version if source.name in self._named else ""

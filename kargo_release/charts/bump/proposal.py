@@ -1,6 +1,6 @@
 """Proposes which part of a chart's version to raise, and says why."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kargo_release import conventional, versions
@@ -8,8 +8,8 @@ from kargo_release.bump import Evidence, Part, is_newer, raised
 from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.bump import interface
 from kargo_release.charts.changes.change import ChartChange
-from kargo_release.charts.changes.rendering import Manifests
-from kargo_release.charts.changes.resources import compared, resources
+from kargo_release.charts.changes.difference import compared_resources
+from kargo_release.charts.changes.pairs import RenderedPair
 from kargo_release.errors import InvalidError
 from kargo_release.git.history import Message
 
@@ -21,12 +21,12 @@ _MOST = 8  # reasons that are told
 class Past:
     """What a chart was when it was last released, what it is, and what commits said between.
 
-    ``manifests`` are what Helm renders of both; None where it can't.
+    ``rendered`` is what Helm makes of both; None of a library.
     """
 
     before: ChartArchive
     after: ChartArchive
-    manifests: tuple[Manifests | None, Manifests | None]
+    rendered: RenderedPair | None
     messages: Sequence[Message]
 
 
@@ -62,23 +62,23 @@ def propose(change: ChartChange, past: Past, charts: set[str]) -> Proposal | Non
 
 def _evidence(past: Past, name: str, charts: set[str]) -> Iterator[Evidence]:
     yield from interface.evidence_of(past.before, past.after)
-    yield from _of_manifests(*past.manifests)
+    if past.rendered and not past.rendered.error:
+        yield from _of_resources(past.rendered)
     yield from conventional.evidence_of(past.messages, name, charts)
 
 
-def _of_manifests(before: Manifests | None, after: Manifests | None) -> Iterator[Evidence]:
-    if before is None or after is None:
-        return
+def _of_resources(rendered: RenderedPair) -> Iterator[Evidence]:
     try:
-        found = compared(resources(before), resources(after))
+        found, random = compared_resources(rendered)
     except InvalidError:  # no YAML, as a cluster would find
         return
-    each: Mapping[Part, tuple[str, Sequence[object]]] = {
-        Part.MAJOR: ("resources removed", found.removed),
-        Part.MINOR: ("resources added", found.added),
-        Part.PATCH: ("resources changed", found.changed),
-    }
-    for part, (what, keys) in each.items():
-        if keys:
-            more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-            yield Evidence(part, f"{what}: {', '.join(map(str, keys[:_SHOWN]))}{more}")
+    changed = [key for key in found.changed if key not in random]
+    yield from _named(Part.MAJOR, "resources removed", found.removed)
+    yield from _named(Part.MINOR, "resources added", found.added)
+    yield from _named(Part.PATCH, "resources changed", changed)
+
+
+def _named(part: Part, what: str, keys: Sequence[object]) -> Iterator[Evidence]:
+    if keys:
+        more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+        yield Evidence(part, f"{what}: {', '.join(map(str, keys[:_SHOWN]))}{more}")

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 
 from kargo_release.charts.catalogue import Packed
 from kargo_release.charts.changes.change import ChartChange, Kind, differing
-from kargo_release.charts.changes.pairs import Pair
+from kargo_release.charts.changes.pairs import Pair, rendered_pairs
 from kargo_release.charts.changes.past import packed_at
 from kargo_release.charts.changes.releases import LastRelease, Releases
 from kargo_release.charts.changes.renames import renames
-from kargo_release.charts.changes.rendering import compared_renders
 from kargo_release.charts.changes.trees import ChartTrees
 from kargo_release.charts.desired import counted
 from kargo_release.charts.project import Project
@@ -38,6 +37,12 @@ class Compared(Changes):
 
     pairs: Mapping[str, Pair]
 
+    @property
+    def dependents(self) -> dict[str, Pair]:
+        """The charts that may render otherwise, though they did not change themselves."""
+        names = [each.name for each in self.charts if each.kind is Kind.DEPENDENT]
+        return {name: self.pairs[name] for name in names if not self.pairs[name].is_library}
+
 
 def changed_charts(project: Project, since: str | None, waits: Callable[[str], None]) -> Changes:
     """Return what became of every chart that HEAD has, and of those that are gone.
@@ -51,16 +56,9 @@ def changed_charts(project: Project, since: str | None, waits: Callable[[str], N
         InvalidError: There is no such commit, or the clone's history is cut off before it.
     """
     found = compared_charts(project, since, waits)
-    dependents = {
-        each.name: found.pairs[each.name]
-        for each in found.charts
-        if each.kind is Kind.DEPENDENT and not found.pairs[each.name].is_library
-    }
-    archives = {n: (p.before, p.after) for n, p in dependents.items() if p.before}
-    renders = compared_renders(project, archives)
-    return Changes(
-        found.commit, tuple(replace(each, render=renders.get(each.name)) for each in found.charts)
-    )
+    shown = {name: each.render for name, each in rendered_pairs(project, found.dependents).items()}
+    charts = tuple(replace(each, render=shown.get(each.name)) for each in found.charts)
+    return Changes(found.commit, charts)
 
 
 def compared_charts(

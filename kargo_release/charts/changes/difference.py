@@ -162,13 +162,22 @@ def _of_render(blank: ChartDifference, render: RenderedPair) -> ChartDifference:
     if render.error:
         raise render.error
     chart = blank.chart
-    before, after, again = map(resources, (render.before, render.after, render.again))
-    unstable = compared(after, again)
+    found, random = compared_resources(render)
     diff = ""
     if chart.kind not in _NEW:
         diff = unified(render.before, render.after, origin(chart), "HEAD")
-    random = (*unstable.added, *unstable.removed, *unstable.changed)
-    return replace(blank, resources=compared(before, after), random=random, diff=diff)
+    return replace(blank, resources=found, random=random, diff=diff)
+
+
+def compared_resources(render: RenderedPair) -> tuple[ResourceChanges, tuple[ResourceKey, ...]]:
+    """Return how the resources of two renderings compare, and those that differ at every rendering.
+
+    Raises:
+        InvalidError: What Helm rendered is not YAML.
+    """
+    before, after, again = map(resources, (render.before, render.after, render.again))
+    unstable = compared(after, again)
+    return compared(before, after), (*unstable.added, *unstable.removed, *unstable.changed)
 
 
 def origin(chart: ChartChange) -> str:

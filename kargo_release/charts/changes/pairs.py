@@ -6,6 +6,7 @@ from typing import Self
 
 from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.catalogue import Packed
+from kargo_release.charts.changes.change import Render
 from kargo_release.charts.project import Project
 from kargo_release.errors import FailedError, InvalidError, KargoError, excerpt
 from kargo_release.helm import Helm, HelmReport, PackedChart, find_helm
@@ -42,6 +43,18 @@ class RenderedPair:
     after: Mapping[str, str] = field(default_factory=dict)
     again: Mapping[str, str] = field(default_factory=dict)
     error: KargoError | None = None
+
+    @property
+    def render(self) -> Render:
+        """How the two compare; what differs at every rendering tells nothing."""
+        if self.error:
+            return Render.UNKNOWN
+        before, after, again = self.before, self.after, self.again
+        differing = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+        if not differing:
+            return Render.SAME
+        is_random = all(after.get(path) != again.get(path) for path in differing)
+        return Render.UNKNOWN if is_random else Render.DIFFERENT
 
 
 def rendered_pairs(project: Project, pairs: Mapping[str, Pair]) -> dict[str, RenderedPair]:
