@@ -28,6 +28,7 @@ _LARGEST = 100 << 20  # bytes
 
 _OURS = "changed-charts"
 _FLOOR = ("invoke --list, no tasks", "git tag", "git cat-file of releases")
+_IDLE = "release-changed"
 _SINCE, _CT = "changed-charts --since", "ct list-changed"
 
 
@@ -53,8 +54,10 @@ def _works(clone: Sandbox, charts: int) -> dict[str, Callable[[], float]]:
     (empty / "tasks.py").touch()
     releases = _releases(clone)
     invoke, ours, floor = str(PROGRAM.parent / "invoke"), str(PROGRAM), iter(_FLOOR)
+    idle = _before_the_change(clone)
     works: dict[str, Callable[[], float]] = {
         _OURS: lambda: seconds(lambda: _changed(clone, charts)),
+        _IDLE: lambda: seconds(lambda: _released(idle)),
         next(floor): lambda: seconds(lambda: run([invoke, "--list"], empty, ends_with=1)),
         next(floor): lambda: seconds(lambda: clone.git("tag")),
         next(floor): lambda: seconds(lambda: clone.git(*_CHECK, stdin=releases)),
@@ -85,6 +88,19 @@ def _changed(clone: Sandbox, charts: int, *words: str) -> None:
         raise AssertionError(f"changed are {changed}, unchanged {found['unchanged']}")
 
 
+def _before_the_change(clone: Sandbox) -> Sandbox:
+    """Return a clone in which all is released."""
+    idle = Sandbox(clone.path / "idle")
+    clone.git("clone", "--quiet", "--shared", "--no-checkout", ".", str(idle.path))
+    idle.git("checkout", "--quiet", "--detach", "HEAD~1")
+    return idle
+
+
+def _released(clone: Sandbox) -> None:
+    if (said := run([str(PROGRAM), _IDLE], clone.path)) != "nothing to release\n":
+        raise AssertionError(f"release-changed said {said}")
+
+
 def _changed_by_ct(clone: Sandbox) -> None:
     if (changed := run(["ct", "list-changed"], clone.path)) != f"charts/{CHANGED}\n":
         raise AssertionError(f"changed is {changed}")
@@ -107,6 +123,7 @@ def _memory(clone: Sandbox) -> tuple[str, str]:
 
 def _comparisons(times: Times) -> Iterator[Comparison]:
     yield Comparison("changed-charts / floor", _OURS, _FLOOR, 2.0)
+    yield Comparison("release-changed, nothing to do / floor", _IDLE, _FLOOR, 2.0)
     yield Comparison("changed-charts / start-up", _OURS, ("kargo-release --list",))
     if _CT in times:
         yield Comparison("changed-charts --since / ct", _SINCE, (_CT,))
