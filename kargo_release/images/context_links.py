@@ -3,6 +3,7 @@
 Source: path_resolution(7).
 """
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,18 +40,18 @@ class _Followed:
     """Follows each link once, so that what is followed takes no longer than it is long."""
 
     links: Mapping[str, Link]
-    ends: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    ends: dict[str, str | None] = field(default_factory=dict)
 
-    def end(self, path: str, before: int = 0) -> tuple[str, ...] | None:
-        """Return the path that a link leads to, in parts; None for one of the image's own files."""
+    def end(self, path: str, before: int = 0) -> str | None:
+        """Return the path that a link leads to; None for one of the image's own files."""
         if path not in self.ends:
             if before == _MOST:
                 raise _wrong(self.links[path], "leads in a circle or on and on", _STRAIGHT)
             self.ends[path] = self._follow(path, before)
         return self.ends[path]
 
-    def _follow(self, path: str, before: int) -> tuple[str, ...] | None:
-        link, here = self.links[path], path.split("/")[:-1]
+    def _follow(self, path: str, before: int) -> str | None:
+        link, here = self.links[path], posixpath.dirname(path)
         parts = _parts(link)
         if link.target.startswith("/"):
             return None
@@ -58,13 +59,13 @@ class _Followed:
             if part == ".." and not here:
                 remedy = "Copy what it names, or set `context` to a folder that holds both."
                 raise _wrong(link, "leaves the context", remedy)
-            here = here[:-1] if part == ".." else [*here, part]
-            if "/".join(here) in self.links:
-                end = self.end("/".join(here), before + 1)
+            here = posixpath.dirname(here) if part == ".." else f"{here}/{part}".lstrip("/")
+            if here in self.links:
+                end = self.end(here, before + 1)
                 if end is None:
                     return None
-                here = [*end]
-        return tuple(here)
+                here = end
+        return here
 
 
 def _parts(link: Link) -> list[str]:

@@ -5,8 +5,10 @@
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from kargo_release.errors import InvalidError, hint
 from kargo_release.images.dockerfile_lines import Comment, Heredoc
@@ -180,7 +182,7 @@ class Dockerfile:
     def copied_images(self, stage: Stage) -> Iterator[tuple[Instruction, str]]:
         """Yield the images that a stage copies from or mounts, and where it does so."""
         for instruction, name in _sources(stage):
-            if self._stage_before(name, stage) is None:
+            if name != SCRATCH and self._stage_before(name, stage) is None:
                 yield instruction, name
 
     def _uses(self, stage: Stage) -> Iterator[int]:
@@ -191,7 +193,19 @@ class Dockerfile:
                 yield source.index
 
     def _stage_before(self, name: str, stage: Stage) -> Stage | None:
-        return stage_called(name, self.stages[: stage.index])
+        if _is_number(name, stage.index):
+            return self.stages[int(name)]
+        places = self._places.get(name.lower(), [])
+        before = bisect_left(places, stage.index)
+        return self.stages[places[before - 1]] if before else None
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        """Where the stages of each name are: there may be thousands, and as many that ask."""
+        found: dict[str, list[int]] = {}
+        for stage in filter(lambda each: each.name, self.stages):
+            found.setdefault(stage.name, []).append(stage.index)
+        return found
 
 
 def platform_arguments(target: str, build: str) -> dict[str, str]:
@@ -217,10 +231,14 @@ def parse_reference(text: str) -> Reference | None:
 
 def stage_called(name: str, stages: Sequence[Stage], *, by_number: bool = True) -> Stage | None:
     """Return the stage of that name or number; of two with one name, the last."""
-    if by_number and name.isdecimal() and len(name) < len("10000") and int(name) < len(stages):
+    if by_number and _is_number(name, len(stages)):
         return stages[int(name)]
     same = [each for each in stages if each.name and each.name == name.lower()]
     return same[-1] if same else None
+
+
+def _is_number(name: str, count: int) -> bool:
+    return name.isdecimal() and len(name) < len("10000") and int(name) < count
 
 
 def _sources(stage: Stage) -> Iterator[tuple[Instruction, str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from kargo_release.errors import KargoError
 from kargo_release.images.bases import base_name, names_of
@@ -66,6 +67,7 @@ class Recipes:
         self._source = source
         self._tree = source.tree
         self._platform = platform
+        self._recipes: dict[tuple[str, tuple[str, ...]], Recipe] = {}
 
     def with_bases(
         self, wanted: Sequence[Wanted], beside: Sequence[Wanted] = ()
@@ -79,13 +81,13 @@ class Recipes:
         Raises:
             InvalidError: A Dockerfile can't be read.
         """
-        meant, known = self.meant([*beside, *wanted]), self._by_default_name()
+        meant, known = self.meant([*beside, *wanted]), self._by_default_name
         found = {each.title: each for each in wanted}
         recipes: dict[str, Recipe] = {}
         todo = list(found.values())
         while todo:
             each = todo.pop(0)
-            recipes[each.title] = recipe = self._recipe(each.image)
+            recipes[each.title] = recipe = self._known(each.image)
             for name in recipe.names:
                 base = meant.get(name) or known.get(name)
                 if base is not None and base.title not in found:
@@ -122,9 +124,17 @@ class Recipes:
             name: each for each in wanted for name in names_of(each.image, each.tag, self._prefix)
         }
 
+    @cached_property
     def _by_default_name(self) -> dict[str, Wanted]:
         """Return every image of the repository, by the whole names that it has by default."""
         return self.meant(Wanted(image, image.tag(None)) for image in self._source.readable)
+
+    def _known(self, image: Image) -> Recipe:
+        """Return what a Dockerfile says, read once: one image may be under many."""
+        key = image.app, image.platforms
+        if key not in self._recipes:
+            self._recipes[key] = self._recipe(image)
+        return self._recipes[key]
 
     def _recipe(self, image: Image) -> Recipe:
         file = f"{image.folder}/{DOCKERFILE}"

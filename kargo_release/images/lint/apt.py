@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 from kargo_release.findings import Rule, Severity
-from kargo_release.images.dockerfile import Instruction
 from kargo_release.images.lint.installs import APT, verb
 from kargo_release.images.lint.mounts import is_mounted
 from kargo_release.images.lint.recipe import Check, Recipe, Spot
@@ -36,17 +35,22 @@ _WRITES = re.compile(r">|<<|\btee\b")
 
 def _recommends(recipe: Recipe) -> Iterator[Spot]:
     for step in recipe.final_steps:
-        if _turns_off(step.instruction):
+        if _turns_off(step):
             return
         if any(map(_installs_recommended, step.commands)):
             yield Spot(step.instruction, RECOMMENDS.title)
 
 
-def _turns_off(instruction: Instruction) -> bool:
-    """Whether a file of apt's settings is written that turns recommended packages off."""
-    texts = (instruction.text, *(each.text for each in instruction.heredocs))
-    is_written = bool(_WRITES.search(instruction.text))
-    return is_written and any(_TURNED_OFF.search(each) for each in texts)
+def _turns_off(step: Step) -> bool:
+    """Whether a file of apt's settings is written that turns recommended packages off.
+
+    What an option of apt says counts for that command alone.
+    """
+    others = (each for each in step.commands if each.program not in APT)
+    texts = [each.text for each in step.instruction.heredocs]
+    texts += [word for each in others for word in each.arguments]
+    is_written = bool(_WRITES.search(step.instruction.text))
+    return is_written and any(map(_TURNED_OFF.search, texts))
 
 
 def _installs_recommended(command: Command) -> bool:

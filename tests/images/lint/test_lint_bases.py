@@ -92,6 +92,8 @@ def test_lets_the_tags_of_bases_of_the_repository_move_in_every_stage() -> None:
         ("COPY --from=node:20 /a /a", []),
         ("COPY --from=kalisio/base:latest /a /a", []),
         ("COPY --from=$IMAGE /a /a", []),
+        ("COPY --from=scratch /a /a", []),
+        ("RUN --mount=from=scratch,target=/x a", []),
     ],
 )
 def test_looks_at_the_images_that_are_copied_from(instruction: str, found: list[str]) -> None:

@@ -46,6 +46,10 @@ CLEAN = "rm -rf /var/lib/apt/lists/*"
         ("RUN echo APT::Install-Recommends 0\nRUN apt-get install curl", ["KR030:4"]),
         ("RUN apt-get install -o APT::Install-Recommends=1 curl", ["KR030:3"]),
         ("RUN apt-get install -oapt::install-recommends=no a\nRUN apt-get install b", ["KR030:4"]),
+        (
+            "RUN apt-get install -o APT::Install-Recommends=0 a > /dev/null\nRUN apt-get install b",
+            ["KR030:4"],
+        ),
         (f"RUN echo 'APT::Install-Recommends \"false\";' | tee {CONF}; apt install a", []),
     ],
 )
