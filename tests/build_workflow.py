@@ -1,14 +1,12 @@
 """The workflow that builds images, as its file says it."""
 
-from pathlib import Path
 from typing import Any
 
-import yaml
+from workflows import FOLDER, read
 
-FILE = Path(__file__).parent.parent / ".github" / "workflows" / "build-images.yml"
+FILE = FOLDER / "build-images.yml"
 TEXT = FILE.read_text()
-# Without PyYAML's kinds, to which the key `on` would be a truth value.
-WORKFLOW: dict[str, Any] = yaml.load(TEXT, yaml.BaseLoader)  # noqa: S506 - makes texts only
+WORKFLOW = read(FILE)
 PLAN, BUILD = WORKFLOW["jobs"]["plan"], WORKFLOW["jobs"]["build"]
 
 
