@@ -1,7 +1,6 @@
 """The workflow that builds images: what it may do, and that no message reaches a shell."""
 
 import re
-from pathlib import Path
 
 import pytest
 from build_workflow import BUILD, PLAN, TEXT, WORKFLOW, run_lines
@@ -49,35 +48,29 @@ def test_builds_of_the_same_wait_for_each_other() -> None:
     assert BUILD["strategy"]["fail-fast"] == "false"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "work").mkdir()
-    return tmp_path / "work"
-
-
 @pytest.mark.parametrize("message", HOSTILE)
-def test_a_message_passes_through_the_shell_unharmed(folder: Path, message: str) -> None:
+def test_a_message_passes_through_the_shell_unharmed(message: str) -> None:
     script = run_lines(PLAN, "build-from-commit")
 
-    [call] = run_script(script, folder, MESSAGE=message, RANGE="..")
+    call = run_script(script, MESSAGE=message, RANGE="..")
 
     assert call.words == ["build-from-commit", "--dry-run", "--json", f"--message={message}"]
 
 
-def test_a_push_is_planned_by_its_range(folder: Path) -> None:
+def test_a_push_is_planned_by_its_range() -> None:
     script = run_lines(PLAN, "build-from-commit")
 
     pushed = f"{'0' * 40}..{'12' * 20}"
-    [call] = run_script(script, folder, MESSAGE="", RANGE=pushed)
+    call = run_script(script, MESSAGE="", RANGE=pushed)
 
     assert call.words == ["build-from-commit", "--dry-run", "--json", f"--range={pushed}"]
 
 
 @pytest.mark.parametrize("message", HOSTILE)
-def test_what_a_job_builds_passes_through_the_shell_unharmed(folder: Path, message: str) -> None:
+def test_what_a_job_builds_passes_through_the_shell_unharmed(message: str) -> None:
     script = run_lines(BUILD, "build-from-commit")
 
-    [call] = run_script(script, folder, MESSAGE=message)
+    call = run_script(script, MESSAGE=message)
 
     assert call.words == ["build-from-commit", f"--message={message}", "--push", "--cache"]
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,11 +35,9 @@ HOSTILE = [
 ]
 _STUB = """#!{python}
 import json, os, sys
-given = {{name: value for name, value in os.environ.items() if name not in {known}}}
 with open(os.environ["CALLS"], "a") as file:
-    file.write(json.dumps([sys.argv[1:], given]) + "\\n")
+    file.write(json.dumps([sys.argv[1:], dict(os.environ)]) + "\\n")
 """
-_KNOWN = ("CALLS", "PATH", "LC_CTYPE", "PWD", "SHLVL", "_")
 
 
 class Call(NamedTuple):
@@ -61,21 +60,32 @@ def steps(said: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from job.get("steps", ())
 
 
-def run_script(
-    script: str, folder: Path, *, program: str = "kargo", **variables: str
-) -> list[Call]:
-    """Run a script as GitHub does, in a folder with nothing but a stand-in for ./kargo.
+def shell(script: str) -> list[str]:
+    """Return the command by which GitHub runs a script of an action, or of a workflow, nearly."""
+    return ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
 
-    Returns:
-        The calls of the stand-in.
+
+def run_script(script: str, *, program: str = "kargo", **variables: str) -> Call:
+    """Run a script in a folder with nothing but a stand-in for ./kargo, which it calls once.
+
+    Args:
+        script: Of a step.
+        program: Where the stand-in is.
+        variables: What the step is given, beside what GitHub gives every step.
     """
-    stub = folder / program
-    stub.parent.mkdir(parents=True, exist_ok=True)
-    stub.write_text(_STUB.format(python=sys.executable, known=_KNOWN))
-    stub.chmod(0o755)
-    calls = folder.parent / "calls"
-    environ = {"PATH": os.environ["PATH"], "CALLS": str(calls), **variables}
-    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
-    subprocess.run(shell, cwd=folder, env=environ, check=True, capture_output=True)
-    assert [file for file in folder.rglob("*") if file.is_file()] == [stub]
-    return [Call(*json.loads(line)) for line in calls.read_text().splitlines()]
+    with tempfile.TemporaryDirectory() as name:
+        around = Path(name)
+        folder = around / "work"
+        stub = folder / program
+        stub.parent.mkdir(parents=True)
+        stub.write_text(_STUB.format(python=sys.executable))
+        stub.chmod(0o755)
+        github = {"GITHUB_ACTION_PATH": str(folder), "GITHUB_STEP_SUMMARY": str(around / "page")}
+        environ = {"PATH": os.environ["PATH"], "CALLS": str(around / "calls")} | github
+        command = shell(script)
+        subprocess.run(
+            command, cwd=folder, env=environ | variables, check=True, capture_output=True
+        )
+        assert [file for file in folder.rglob("*") if file.is_file()] == [stub]
+        [call] = (around / "calls").read_text().splitlines()
+        return Call(*json.loads(call))

@@ -36,6 +36,7 @@ def release_changed(
     from kargo_release.charts.release_changed import release_changed as release
     from kargo_release.console import Console
     from kargo_release.errors import UsageError
+    from kargo_release.tasks import chart_documents
     from kargo_release.tasks.changed_progress import ChangedProgress
     from kargo_release.tasks.changed_summary import summary
 
@@ -47,14 +48,9 @@ def release_changed(
     with ChangedProgress(Console()) as progress:
         done = release(project, asked, progress)
     write_summary(summary(done, project.environ, dry_run=dry_run), project.environ)
-    write_outputs(_outputs(done), project.environ)
-    return _reply(done)
-
-
-def _outputs(done: "ChangedRelease") -> dict[str, Any]:
     rows = [*done.rows, *done.dev_rows]
-    charts = [{"name": row.desired.name, "version": row.desired.version} for row in rows]
-    return {"charts": charts, "has_charts": bool(charts)}
+    write_outputs(chart_documents.release_outputs(rows), project.environ)
+    return _reply(done)
 
 
 def _reply(done: "ChangedRelease") -> Reply:

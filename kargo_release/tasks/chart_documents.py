@@ -25,6 +25,13 @@ def release_document(
     }
 
 
+def release_outputs(rows: Sequence[Row[ChartRelease]]) -> dict[str, Any]:
+    """Return for later steps of GitHub Actions what is out now, or planned in a dry run."""
+    released = [row.desired for row in rows if not row.error]
+    charts = [{"name": each.name, "version": each.version} for each in released]
+    return {"charts": charts, "has_charts": bool(charts)}
+
+
 def exit_code(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoError]) -> int:
     """Return 0 when all went well, else why not.
 

@@ -32,7 +32,7 @@ def release_chart(
         return _abandon(project, names, ref, dry_run=dry_run)
     with _progress() as progress:
         rows = release_charts(project, names, ref or None, progress, dry_run=dry_run)
-    return _released(rows, {})
+    return _released(project, rows, {})
 
 
 @command("[NAME...]")
@@ -45,9 +45,10 @@ def release_dev_chart(names: tuple[str, ...], dry_run: bool = False) -> Reply:
     """
     from kargo_release.charts.development import release_dev_charts
 
+    project = _project()
     with _progress() as progress:
-        released = release_dev_charts(_project(), names, progress, dry_run=dry_run)
-    return _released(released.rows, released.errors)
+        released = release_dev_charts(project, names, progress, dry_run=dry_run)
+    return _released(project, released.rows, released.errors)
 
 
 @command(
@@ -106,9 +107,11 @@ def _abandon(project: "Project", names: tuple[str, ...], ref: str, *, dry_run: b
     return Reply("\n".join(lines) or "nothing was begun", {"charts": charts})
 
 
-def _released(rows: Any, errors: Any) -> Reply:
+def _released(project: "Project", rows: Any, errors: Any) -> Reply:
+    from kargo_release.actions import write_outputs
     from kargo_release.tasks import chart_documents
 
+    write_outputs(chart_documents.release_outputs(rows), project.environ)
     _console_errors({row.desired.title: row.error for row in rows if row.error} | errors)
     return Reply(
         chart_documents.release_table(rows, errors),
