@@ -1,9 +1,7 @@
 """The workflows on charts, and the action: what starts them, and what their scripts run."""
 
-from typing import Any
-
 import pytest
-from workflows import ACTION, FOLDER, HOSTILE, read, run_script
+from workflows import ACTION, FOLDER, HOSTILE, action_inputs, read, run_script
 
 RELEASE = read(FOLDER / "release-charts.yml")
 JOB = RELEASE["jobs"]["release"]
@@ -130,18 +128,11 @@ def test_a_pull_request_gets_no_secret_and_asks_no_server() -> None:
     assert PULL_REQUEST["env"]["KARGO_RELEASE_REGISTRY"] == "local"
 
 
-def inputs(step: dict[str, Any]) -> dict[str, str]:
-    """Return the variables that the action's script gets of a step that uses the action."""
-    said = read(ACTION)["inputs"]
-    values = {name: step["with"].get(name, each.get("default", "")) for name, each in said.items()}
-    return {name.upper(): value for name, value in values.items()}
-
-
 def test_a_pull_request_is_shown_and_then_checked_whatever_was_shown() -> None:
     [_, shown, checked] = PULL_REQUEST["steps"]
 
-    assert acted(**inputs(shown)) == [*("diff-chart", "--since=HEAD^1", "--markdown")]
-    assert acted(**inputs(checked)) == [
+    assert acted(**action_inputs(shown)) == [*("diff-chart", "--since=HEAD^1", "--markdown")]
+    assert acted(**action_inputs(checked)) == [
         *("release-changed", "--require-bump", "--dry-run", "--since=HEAD^1")
     ]
     assert checked["if"] == "${{ !cancelled() }}"

@@ -60,6 +60,12 @@ def steps(said: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from job.get("steps", ())
 
 
+def action_inputs(step: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables that the action's script gets, of a step that uses the action."""
+    said, given = read(ACTION)["inputs"], step["with"]
+    return {name.upper(): given.get(name, each.get("default", "")) for name, each in said.items()}
+
+
 def shell(script: str) -> list[str]:
     """Return the command by which GitHub runs a script of an action, or of a workflow, nearly."""
     return ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
