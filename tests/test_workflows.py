@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from actionlint import Actionlint, actionlint
 from build_workflow import TEXT
-from workflows import ACTION, FOLDER, read, steps
+from workflows import ACTION, FOLDER, ROOT, parsed, read, steps
 
+EXAMPLES = re.findall(
+    r"^```yaml\n(.*?)^```$", (ROOT / "docs" / "workflows.md").read_text(), re.MULTILINE | re.DOTALL
+)
 FILES = sorted(FOLDER.iterdir())
 CHECKOUT = "actions/checkout@"
 # The linter is older than this label of GitHub's, variables, and what a job tells of itself.
@@ -25,11 +28,31 @@ def linter(tmp_path_factory: pytest.TempPathFactory) -> Actionlint:
     return actionlint(tmp_path_factory.mktemp("actionlint"))
 
 
+def mistakes(linter: Actionlint, text: str) -> list[str]:
+    return [each for each in linter.findings(text) if not UNKNOWN_TO_IT.match(each)]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_actionlint_finds_nothing(linter: Actionlint, file: Path) -> None:
-    found = linter.findings(file.read_text())
+    assert mistakes(linter, file.read_text()) == []
 
-    assert [each for each in found if not UNKNOWN_TO_IT.match(each)] == []
+
+def test_what_other_repositories_are_told_to_write_is_right(linter: Actionlint) -> None:
+    called = read(FOLDER / "release-charts.yml")["on"]["workflow_call"]
+    release, charts = EXAMPLES
+
+    for text in EXAMPLES:
+        assert mistakes(linter, text) == []
+    [job] = parsed(release)["jobs"].values()
+    assert job["with"].keys() == called["inputs"].keys()
+    assert job["secrets"].keys() == called["secrets"].keys()
+    assert job["permissions"] == {"contents": "write"}
+    assert parsed(release)["on"]["workflow_dispatch"]["inputs"].keys() == job["with"].keys()
+    ours = read(FOLDER / "ci.yml")["jobs"]["charts"]
+    assert parsed(charts)["jobs"]["charts"]["env"] == ours["env"]
+    assert [step["with"] for step in steps(parsed(charts))] == [
+        step["with"] for step in ours["steps"]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,13 @@ class Call(NamedTuple):
 
 def read(file: Path) -> dict[str, Any]:
     """Return what a workflow or action says."""
+    return parsed(file.read_text())
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """Return what the text of a workflow or action says, in texts, lists and mappings."""
     # Without PyYAML's kinds, to which the key `on` would be a truth value.
-    said: dict[str, Any] = yaml.load(file.read_text(), yaml.BaseLoader)  # noqa: S506 - makes texts only
+    said: dict[str, Any] = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - makes texts only
     return said
 
 
