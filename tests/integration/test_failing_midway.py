@@ -1,6 +1,8 @@
 """What fails once something is out: each chart tells its own end, and running again completes."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,7 +148,7 @@ def test_tags_nothing_when_the_index_became_unreadable(two: Sandbox, s3_endpoint
 
 @pytest.mark.parametrize("hook", [HANG_UP, DENY], ids=["hangs-up", "denies"])
 def test_what_fails_in_one_push_of_tags_leaves_those_of_another_out(
-    platform: Sandbox, hook: str
+    platform: Sandbox, hook: str, tmp_path: Path
 ) -> None:
     for name in NAMES[1:]:
         platform.write_chart(name)
@@ -154,9 +156,11 @@ def test_what_fails_in_one_push_of_tags_leaves_those_of_another_out(
     platform.push()
     platform.hook("pre-receive", hook)
 
-    ended = release(platform, *NAMES)
+    ended = release(platform, *NAMES, GITHUB_OUTPUT=str(tmp_path / "outputs"))
 
     assert ended.exit_code == 1, ended.err
+    handed_on = (tmp_path / "outputs").read_text()
+    assert re.findall('"name": "(.*?)"', handed_on) == NAMES[:3]
     told = charts(ended)
     tags = {name: states(told[name])["tag"] for name in NAMES}
     assert tags == dict(zip(NAMES, ["published"] * 3 + ["failed"] * 2, strict=True))
