@@ -24,10 +24,16 @@ def evidence_of(messages: Iterable[Message], name: str, others: set[str]) -> Ite
     """
     for message in messages:
         subject = message.text.partition("\n")[0].strip()
-        header = _HEADER.match(subject)
-        if header is None or header["scope"] in others - {name}:
-            continue
-        is_breaking = header["breaking"] or _FOOTER.search(message.text)
-        part = Part.MAJOR if is_breaking else _PARTS.get(header["type"].lower())
+        part = _part(subject, message.text, others - {name})
         if part is not None:
             yield Evidence(part, f"commit {short(message.commit)}: {subject:.{_SHOWN}}")
+
+
+def _part(subject: str, text: str, others: set[str]) -> Part | None:
+    """Return what a message asks for; a footer counts whatever the subject is like."""
+    header = _HEADER.match(subject)
+    if header and header["scope"] in others:
+        return None
+    if (header and header["breaking"]) or _FOOTER.search(text):
+        return Part.MAJOR
+    return _PARTS.get(header["type"].lower()) if header else None

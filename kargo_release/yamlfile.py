@@ -110,16 +110,21 @@ def replace_at(data: bytes, path: Path, value: str, source: str) -> bytes:
     Raises:
         InvalidError: As `replace_scalar`.
     """
+    if not value.isprintable():
+        raise InvalidError(f"{value!r:.100} can't be written into {source}", "Give it on one line.")
     node = _compose(data, source)
-    replaced = _replaced(data, _scalar(node, path, source), value)
+    scalar = _scalar(node, path, source)
+    replaced = _replaced(data, scalar, value)
     try:
-        is_alone = read_mapping(replaced, source) == _with(_mapping(node, source), path, value)
+        is_alone = not _has_properties(data, scalar) and read_mapping(replaced, source) == _with(
+            _mapping(node, source), path, value
+        )
     except InvalidError:
         is_alone = False
     if not is_alone:
         raise InvalidError(
             f"{source}: `{path[-1]}` can't be changed without changing more",
-            f"Write it on one line, without an anchor or alias: `{path[-1]}: …`.",
+            f"Write it on one line, without an anchor, alias or tag: `{path[-1]}: …`.",
         )
     return replaced
 
@@ -150,6 +155,11 @@ def _step(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
     return None
 
 
+def _has_properties(data: bytes, scalar: yaml.ScalarNode) -> bool:
+    """Whether an anchor or a tag stands before a scalar (YAML 1.2.2, 6.9), which would be lost."""
+    return data.removeprefix(_BOM).decode()[scalar.start_mark.index :][:1] in {"&", "!"}
+
+
 def _replaced(data: bytes, scalar: yaml.ScalarNode, value: str) -> bytes:
     bom = _BOM if data.startswith(_BOM) else b""
     text = data[len(bom) :].decode()
@@ -160,8 +170,16 @@ def _replaced(data: bytes, scalar: yaml.ScalarNode, value: str) -> bytes:
 def _written(value: str, style: str | None) -> str:
     if style == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
-    is_plain = style != '"' and _Loader(value).get_single_data() == value
+    is_plain = style != '"' and _is_plain(value)
     return value if is_plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _is_plain(value: str) -> bool:
+    """Whether a text without quotes is read as itself."""
+    try:
+        return bool(_Loader(value).get_single_data() == value)
+    except (yaml.YAMLError, ValueError, LookupError):
+        return False
 
 
 def _compose(data: bytes, source: str) -> yaml.Node | None:

@@ -43,7 +43,7 @@ def test_plans_with_the_whole_history() -> None:
 def test_builds_of_the_same_wait_for_each_other() -> None:
     concurrency = BUILD["concurrency"]
 
-    assert concurrency["group"] == "images ${{ matrix.job.name }}"
+    assert concurrency["group"] == "images ${{ matrix.job.group }}"
     assert concurrency["cancel-in-progress"] == "false"
     assert BUILD["strategy"]["fail-fast"] == "false"
 

@@ -25,6 +25,7 @@ def parts(text: str) -> list[Part]:
         ("fix: mend\n\nBREAKING CHANGE: the port is gone", [Part.MAJOR]),
         ("docs: tell\n\nlong\n\nBREAKING-CHANGE: the port is gone\nRefs: #1", [Part.MAJOR]),
         ("fix: mend\n\nno BREAKING CHANGE: in the middle", [Part.PATCH]),
+        ("Drop the port\n\nBREAKING CHANGE: it is gone", [Part.MAJOR]),
         ("chore: tidy", []),
         ("docs(kano): tell", []),
         ("feat(web)!: another chart's", []),

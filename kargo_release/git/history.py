@@ -28,9 +28,10 @@ def last_change(repository: Repository, head: Commit, path: str, lines: str) -> 
         repository: The clone.
         head: The newest commit that counts.
         path: The file, from the repository's root.
-        lines: A regular expression (POSIX) that a changed line matches.
+        lines: A regular expression (POSIX) that a changed line matches; empty for any.
     """
-    words = ["log", "--max-count=1", "--format=%H", "--no-show-signature", f"-G{lines}"]
+    words = ["log", "--max-count=1", "--format=%H", "--no-show-signature"]
+    words += [f"-G{lines}"] if lines else []
     return repository.run([*words, head.sha, "--", path]).decode().strip()
 
 

@@ -85,7 +85,8 @@ def _bump(
 
 def _proposed(project: Project, head: Commit, image: Image, apps: set[str]) -> ImageBump:
     repository, old = project.repository, image.version
-    since = last_change(repository, head, f"{image.folder}/{FILE_NAME}", _LINES)
+    file = f"{image.folder}/{FILE_NAME}"
+    since = last_change(repository, head, file, _LINES) or last_change(repository, head, file, "")
     messages = messages_touching(repository, since, head, image.folder) if since else []
     if not messages:
         return ImageBump(image.app, old, old, (f"nothing changed since it became {old}",))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from kargo_release.errors import InvalidError, excerpt
@@ -13,6 +14,7 @@ from kargo_release.images.trigger import Found, Request, requests_in
 
 # GitHub Actions makes no more jobs of one matrix (its documentation, "Actions limits").
 _MOST = 256
+_DIGITS = 16  # of a digest: enough to tell jobs apart
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Requested:
         """Return the contract's outputs for GitHub Actions.
 
         Of ``jobs`` a matrix is made: images of which one is another's base, or that have a base of
-        this repository in common, are built in one, for jobs do not wait for each other.
+        this repository in common, are built in one, for jobs do not wait for each other. Their
+        ``group`` is the same for the same images.
         """
         images = [
             {"app": build.image.app, "append": build.append or "", "tag": build.tag}
@@ -59,7 +62,11 @@ class Requested:
         groups = recipes.together([build.wanted for build in self.builds])
         titles = [[each.title for each in group] for group in groups]
         return [
-            {"name": excerpt(", ".join(each)), "message": " ".join(markers[one] for one in each)}
+            {
+                "name": excerpt(", ".join(each)),
+                "message": " ".join(markers[one] for one in each),
+                "group": sha256("\n".join(sorted(each)).encode()).hexdigest()[:_DIGITS],
+            }
             for each in titles
         ]
 

@@ -18,7 +18,9 @@ _BACKQUOTES = re.compile(r"(`++)")
 # A fenced block (CommonMark 0.31, 4.5); one without its end goes on to the end. Backquotes with
 # another behind them in their line are code in a line.
 _FENCED = re.compile(
-    r"^ {0,3}(```(?!`*+[^`\n]*+`)|~~~).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+    r"^ {0,3}(?P<fence>(?P<sign>`)``++(?![^`\n]*+`)|(?P<tilde>~)~~++).*?"
+    r"(?:^ {0,3}(?P=fence)(?(sign)`*+|~*+)[ \t\r]*$|\Z)",
+    re.MULTILINE | re.DOTALL,
 )
 # A line of a mail that is quoted, and the subject of a revert in the message of its merge.
 _QUOTED_LINE = re.compile(r'^[ \t]*+(?:>|(?:[*-] )?(?:Revert|Reapply) ").*', re.MULTILINE)

@@ -1,6 +1,7 @@
 """What commits ask for, made builds of images."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +113,16 @@ def test_gives_a_matrix_to_github(sandbox: Sandbox) -> None:
         ],
         "has_images": True,
         "jobs": [
-            {"name": "kano 1.2.3-2.0", "message": "[build kano 2.0]"},
-            {"name": "gdal 1.2.3", "message": "[build gdal]"},
+            {
+                "name": "kano 1.2.3-2.0",
+                "message": "[build kano 2.0]",
+                "group": sha256(b"kano 1.2.3-2.0").hexdigest()[:16],
+            },
+            {
+                "name": "gdal 1.2.3",
+                "message": "[build gdal]",
+                "group": sha256(b"gdal 1.2.3").hexdigest()[:16],
+            },
         ],
     }
 
@@ -170,9 +179,12 @@ def test_cuts_the_name_of_a_job_of_many(sandbox: Sandbox) -> None:
     many = " ".join(f"[build events {'x' * 99}{number}]" for number in range(9))
 
     [job] = outputs(sandbox, many)["jobs"]
+    [more] = outputs(sandbox, f"{many} [build events more]")["jobs"]
 
     assert len(job["name"]) == 300
     assert job["message"] == many
+    assert more["name"] == job["name"]
+    assert more["group"] != job["group"]
 
 
 def test_names_the_commit_of_a_warning_and_says_it_once(sandbox: Sandbox) -> None:

@@ -150,6 +150,10 @@ def test_a_large_message_takes_no_more_steps_than_it_has_letters(part: str) -> N
         ("Say how\n\n```sh\n[build kano]\n```\n[build mapcache]", ["mapcache"]),
         ("Say how\n\n~~~\n```\n[build kano]\n~~~\n[build mapcache]", ["mapcache"]),
         ("Say how\n\n```\n[build kano]", []),
+        ("Say how\r\n\r\n```\r\n[build kano]\r\n```\r\n[build mapcache]", ["mapcache"]),
+        ("Say how\n\n````\n[build kano]\n```\n[build mapcache]\n````\n", []),
+        ("Say how\n\n```\n[build kano]\n````\n[build mapcache]", ["mapcache"]),
+        ("Say how\n\n```\n[build kano]\n```~~~\n[build mapcache]", []),
         ("no fence ``` here [build kano]", ["kano"]),
     ],
 )

@@ -43,6 +43,7 @@ def about(sandbox: Sandbox) -> str:
         (("--to", "1.4.1"), "1.4.1"),
         (("--to", "2024a"), "2024a"),
         (("--to", "1.10"), '"1.10"'),
+        (("--to", "1.4.1_a"), "1.4.1_a"),
     ],
 )
 def test_changes_the_version_alone(images: Sandbox, words: tuple[str, ...], version: str) -> None:
@@ -64,6 +65,22 @@ def test_proposes_by_what_commits_say_since_the_version_changed(images: Sandbox)
     )
     assert images.git("log", "-1", "--format=%s") == "Bump kano to 1.5.0"
     assert bumped(images, "kano")[0] == "1.5.0"
+
+
+def test_finds_when_a_version_changed_however_it_is_written(images: Sandbox) -> None:
+    images.write("images/kano/image.yaml", "{version: 1.4.0}\n")
+    images.commit()
+    assert bumped(images, "kano")[0] == "1.4.0"
+    images.write("images/kano/run.sh", "true\n")
+    images.commit("feat: bring a script")
+    assert bumped(images, "kano")[0] == "1.5.0"
+
+
+def test_keeps_what_it_would_lose(images: Sandbox) -> None:
+    images.write("images/kano/image.yaml", "version: &v 1.4.0\n")
+    images.commit()
+    ended = refused(images, 2, "kano", "--to", "1.5.0")
+    assert ended.tells("`version` can't be changed without changing more", "without an anchor")
 
 
 def test_stays_where_it_is_that_already(images: Sandbox) -> None:
@@ -89,6 +106,11 @@ def test_judges_only_what_is_committed(images: Sandbox) -> None:
         (("../kano",), "there is no image", ""),
         (("kano", "--to", "a b"), "images/kano/image.yaml", ""),
         (("kano", "--to", "$(id)"), "images/kano/image.yaml", ""),
+        *((("kano", f"--to={each}"), "image.yaml", "") for each in ("@", "[", "{", "*a", '"', "=")),
+        *(
+            (("kano", f"--to={each}"), "can't be written", "line")
+            for each in ("a\nb", "\t", "\udc80")
+        ),
         (("kano", "--part", "x"), "'x' is no part", "major"),
         (("kano", "--part", "minor", "--to", "2.0.0"), "exclude each other", "one of them"),
     ],
