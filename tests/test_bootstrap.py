@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,10 +30,13 @@ def environment(**more: str) -> dict[str, str]:
     return {**inherited, "PATH": os.defpath, "HOME": "/nonexistent", **more}
 
 
-def kargo(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+def kargo(
+    folder: Path, *words: str, cwd: Path | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(folder / "kargo"), *words],
         check=False,
+        cwd=cwd,
         env=environment(**more),
         capture_output=True,
         text=True,
@@ -167,6 +171,12 @@ def test_a_fresh_clone_runs_a_command_and_is_repaired(tmp_path: Path) -> None:
     assert [process.returncode for process in both] == [0, 0], told
     assert all("  list-charts " in output for output, _ in told)
     assert sorted("setting up" in errors for _, errors in told) == [False, True]
+
+    other = Sandbox.make(tmp_path / "other")
+    other.write_chart("maps")
+    other.commit()
+    there = kargo(clone, "changed-charts", cwd=other.path)
+    assert (there.returncode, "maps   1.0.0    new" in there.stdout) == (0, True), there
 
     finished = clone / ".venv" / "finished-run"
     made = finished.stat().st_mtime_ns

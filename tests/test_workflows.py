@@ -78,6 +78,21 @@ def every_step() -> Iterator[dict[str, Any]]:
         yield from steps(read(file))
 
 
+def test_the_action_is_one_that_github_takes() -> None:
+    said = read(ACTION)
+    uses = [step["with"] for step in every_step() if step.get("uses") == "./"]
+
+    assert {"name", "description", "runs"} <= said.keys()
+    assert said["runs"]["using"] == "composite"
+    # Of a workflow's step the shell may be left out, of an action's not.
+    assert all(step["shell"] == "bash" for step in steps(said))
+    assert all(
+        each["description"] for each in (*said["inputs"].values(), *said["outputs"].values())
+    )
+    assert len(uses) == 2
+    assert all({"command"} <= given.keys() <= said["inputs"].keys() for given in uses)
+
+
 def test_no_expression_stands_in_a_line_that_a_shell_runs() -> None:
     scripts = [step["run"] for step in every_step() if "run" in step]
 
