@@ -89,6 +89,7 @@ def run_script(script: str, *, program: str = "kargo", **variables: str) -> Call
         folder = around / "work"
         stub = folder / program
         stub.parent.mkdir(parents=True)
+        (folder / "charts").mkdir()  # what a pattern that is not quoted would become
         stub.write_text(_STUB.format(python=sys.executable))
         stub.chmod(0o755)
         github = {"GITHUB_ACTION_PATH": str(folder), "GITHUB_STEP_SUMMARY": str(around / "page")}
