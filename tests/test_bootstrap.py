@@ -143,8 +143,14 @@ def test_lock_files_tell_nothing_of_the_machine_that_made_them() -> None:
 
 @pytest.mark.long
 def test_the_bootstrap_tells_the_last_lines_of_a_pip_that_fails(bare: Path) -> None:
-    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
-    done = kargo(bare, "--list", **nowhere, PIP_NO_CACHE_DIR="1")
+    done = kargo(
+        bare,
+        "--list",
+        PIP_INDEX_URL="http://127.0.0.1:9/",
+        PIP_FIND_LINKS="",
+        PIP_RETRIES="0",
+        PIP_NO_CACHE_DIR="1",
+    )
 
     assert done.returncode == 1
     assert "    ERROR: No matching distribution found for " in done.stderr

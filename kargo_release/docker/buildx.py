@@ -18,6 +18,7 @@ from kargo_release.docker.order import (
     SBOM,
     BuildOrder,
     Built,
+    Demand,
     Log,
     Pulse,
     TarContext,
@@ -33,8 +34,12 @@ _BUILDER = (
     "Make a builder of its own (docker buildx create --use), or let the engine keep images in"
     ' containerd: "features": {"containerd-snapshotter": true} in its daemon.json.'
 )
-# The API of Docker 23.0; BuildKit has them since 0.9 (its pull request 2116), Docker 20.10 has 0.8.
-_WITH_FOLDERS = (1, 42)
+# The API of Docker 23.0, whose BuildKit is 0.10. Folders of repositories came with 0.9 (its pull
+# request 2116), Dockerfile syntax 1.4 with 0.10; Docker 20.10 has 0.8.
+_NEWER = (1, 42)
+_OTHER = (
+    "a builder of its own (docker buildx create --use), or take an engine of release 23 or newer."
+)
 _AGAIN = "Run it again; if it stays so, look at the builder: docker buildx inspect"
 
 
@@ -57,12 +62,12 @@ class BuildxBuilder:
         """Whether it is the engine's own BuildKit, which has the engine's images."""
         return _driver(self._engine.environ) == _OWN
 
-    def check(self, order: BuildOrder, demand: str) -> None:  # noqa: ARG002 - the protocol's
+    def check(self, order: BuildOrder, demand: Demand) -> None:
         """Refuse what can't be asked of BuildKit.
 
         Args:
             order: The image.
-            demand: What in its Dockerfile needs BuildKit; empty for nothing.
+            demand: What its Dockerfile asks of the builder.
 
         Raises:
             RefusedError: Several platforms are asked for, and nothing is pushed; or the builder
@@ -77,11 +82,21 @@ class BuildxBuilder:
         wanted = next(_too_much(order), "")
         if wanted and not self._engine.keeps_manifests and self.sees_engine:
             raise RefusedError(f"the engine's own BuildKit can't do this: {wanted}", _BUILDER)
-        if _has_folder(order) and self._engine.api_version < _WITH_FOLDERS and self.sees_engine:
+        self._check_age(order, demand)
+
+    def _check_age(self, order: BuildOrder, demand: Demand) -> None:
+        """Refuse what the BuildKit of an old engine can't do."""
+        if self._engine.api_version >= _NEWER or not self.sees_engine:
+            return
+        if _has_folder(order):
             raise RefusedError(
                 "the engine's own BuildKit can't take a folder of another repository as context",
-                "Make a builder of its own (docker buildx create --use), or take an engine of"
-                " release 23 or newer.",
+                f"Make {_OTHER}",
+            )
+        if demand.newer:
+            raise RefusedError(
+                f"the engine's own BuildKit is too old for {demand.newer}",
+                f"Begin the Dockerfile with `# syntax=docker/dockerfile:1`, or make {_OTHER}",
             )
 
     def build(self, order: BuildOrder, log: Log, pulse: Pulse) -> Built:

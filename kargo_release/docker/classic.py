@@ -10,6 +10,7 @@ from kargo_release.docker.order import (
     ApartContext,
     BuildOrder,
     Built,
+    Demand,
     Log,
     Pulse,
     TarContext,
@@ -37,17 +38,17 @@ class ClassicBuilder:
         self._engine = engine
         self._limits = limits or TimeLimits()
 
-    def check(self, order: BuildOrder, demand: str) -> None:
+    def check(self, order: BuildOrder, demand: Demand) -> None:
         """Refuse what only BuildKit can do.
 
         Args:
             order: The image.
-            demand: What in its Dockerfile needs BuildKit; empty for nothing.
+            demand: What its Dockerfile asks of the builder.
 
         Raises:
             RefusedError: It is asked for.
         """
-        wanted = next(self._too_much(order), "") or demand
+        wanted = next(self._too_much(order), "") or demand.buildkit
         if wanted:
             raise RefusedError(f"the engine's own builder can't do this: {wanted}", _BUILDKIT)
 

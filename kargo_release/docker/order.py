@@ -104,6 +104,19 @@ class TimeLimits:
     total: float = 7200.0
 
 
+@dataclass(frozen=True)
+class Demand:
+    """What a Dockerfile asks of its builder: in words with a line, empty for nothing.
+
+    Args:
+        buildkit: What only BuildKit can do.
+        newer: What only a BuildKit of Dockerfile syntax 1.4 can do.
+    """
+
+    buildkit: str = ""
+    newer: str = ""
+
+
 class Builder(Protocol):
     """Builds images: with BuildKit, or with the engine's own builder."""
 
@@ -117,12 +130,12 @@ class Builder(Protocol):
         """Whether the Dockerfile may lie beside the context."""
         ...
 
-    def check(self, order: BuildOrder, demand: str) -> None:
+    def check(self, order: BuildOrder, demand: Demand) -> None:
         """Refuse what this builder can't do, before anything is built.
 
         Args:
             order: The image.
-            demand: What in its Dockerfile needs BuildKit; empty for nothing.
+            demand: What its Dockerfile asks of the builder.
 
         Raises:
             RefusedError: It can't, and which builder could.

@@ -6,6 +6,7 @@ Sources: BuildKit's "Dockerfile reference"; of what the engine's own builder kno
 
 from collections.abc import Iterator, Mapping
 
+from kargo_release.docker.order import Demand
 from kargo_release.images.dockerfile import AUTOMATIC, Dockerfile, Instruction
 
 _KNOWN = {  # flags, to the engine's own builder
@@ -16,15 +17,28 @@ _KNOWN = {  # flags, to the engine's own builder
 }
 
 
-def of_buildkit(dockerfile: Dockerfile, given: Mapping[str, str]) -> str:
-    """Return the first thing that needs BuildKit, with its line; empty where nothing does.
+def demand_of(dockerfile: Dockerfile, given: Mapping[str, str]) -> Demand:
+    """Return what a Dockerfile asks of its builder: the first thing of each kind.
 
     Args:
         dockerfile: The Dockerfile.
         given: Build arguments.
     """
     found = (each for one in dockerfile.instructions for each in _demands(one, given))
-    return next(found, "")
+    newer = (each for one in dockerfile.instructions for each in _newer(one))
+    # A Dockerfile may name the syntax that it wants, which BuildKit then fetches.
+    is_own = "syntax" not in dockerfile.directives
+    return Demand(next(found, ""), next(newer, "") if is_own else "")
+
+
+def _newer(instruction: Instruction) -> Iterator[str]:
+    """Yield what came with Dockerfile syntax 1.4 (its release notes)."""
+    if instruction.heredocs:
+        yield f"the here-document in line {instruction.line}"
+    if instruction.keyword in {"ADD", "COPY"} and instruction.flag("link") is not None:
+        yield f"--link in line {instruction.line}"
+    if instruction.trigger:
+        yield from _newer(instruction.trigger)
 
 
 def _demands(instruction: Instruction, given: Mapping[str, str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from kargo_release.docker.order import Demand
 from kargo_release.errors import InvalidError, KargoError
 from kargo_release.git.repository import Commit, short
 from kargo_release.images.context import Context
@@ -84,7 +85,7 @@ class ImageBuild:
         names: Names under which the engine has it: the whole one, and those that Dockerfiles of
             this run have for it.
         bases: The names of the images in its Dockerfile.
-        demand: What in its Dockerfile needs BuildKit; empty for nothing.
+        demand: What its Dockerfile asks of the builder.
         fault: Why it can't be built, where what it is built from can't be had; ``inputs`` tells
             nothing then.
     """
@@ -101,7 +102,7 @@ class ImageBuild:
     own_references: Mapping[str, str]
     names: tuple[str, ...]
     bases: tuple[str, ...]
-    demand: str = ""
+    demand: Demand = Demand()  # noqa: RUF009 - it is frozen
     fault: KargoError | None = None
 
     @property

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from kargo_release.docker.order import Demand
 from kargo_release.errors import KargoError
 from kargo_release.images.bases import base_name, names_of
 from kargo_release.images.context import read_dockerfile
-from kargo_release.images.demands import of_buildkit
+from kargo_release.images.demands import demand_of
 from kargo_release.images.dockerfile import SCRATCH, Dockerfile, platform_arguments
 from kargo_release.images.dockerfile_lines import DockerfileError
 from kargo_release.images.dockerfile_parser import parse_dockerfile
@@ -38,13 +39,13 @@ class Recipe:
         data: Its bytes.
         bases: The images that it begins with and copies from.
         root: The first of all; empty for scratch, and where it can't be told.
-        demand: What in it needs BuildKit; empty for nothing.
+        demand: What it asks of its builder.
     """
 
     data: bytes
     bases: tuple[str, ...]
     root: str
-    demand: str
+    demand: Demand
 
     @property
     def names(self) -> list[str]:
@@ -146,7 +147,7 @@ class Recipes:
         first = all_of[0]
         root = first.lineage(first.target(image.target))[0].base
         known = root.text if root.is_sure and root.text != SCRATCH else ""
-        demand = of_buildkit(first, image.arguments)
+        demand = demand_of(first, image.arguments)
         return Recipe(data, tuple(dict.fromkeys(bases)), known, demand)
 
     def _dockerfile(self, data: bytes, file: str, image: Image, platform: str) -> Dockerfile:

@@ -8,10 +8,17 @@ from kargo_release.tasks.chart_progress import ReleaseProgress
 
 
 class ChangedProgress(ReleaseProgress):
-    """The charts that changed as a table, then the progress of their release."""
+    """The charts that changed as a table, then the progress of their release.
+
+    Attributes:
+        due: What is decided; nothing yet before that.
+    """
+
+    due: Sequence[Due] = ()
 
     def decided(self, due: Sequence[Due]) -> None:
         """Show what is to be done about each chart that changed."""
+        self.due = due
         if not due:
             return
         with self._console.group("Changed charts"):

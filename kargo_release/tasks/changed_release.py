@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from kargo_release.commandline import Reply, command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kargo_release.charts.release_changed import ChangedRelease
 
 
@@ -30,15 +32,14 @@ def release_changed(
 
     Example: kargo-release release-changed
     """
-    from kargo_release.actions import write_outputs, write_summary
+    from kargo_release.actions import write_summary
     from kargo_release.charts.project import Project
     from kargo_release.charts.release_changed import Asked
     from kargo_release.charts.release_changed import release_changed as release
     from kargo_release.console import Console
-    from kargo_release.errors import UsageError
-    from kargo_release.tasks import chart_documents
+    from kargo_release.errors import KargoError, UsageError
     from kargo_release.tasks.changed_progress import ChangedProgress
-    from kargo_release.tasks.changed_summary import summary
+    from kargo_release.tasks.changed_summary import stopped, summary
 
     if cascade and not require_bump:
         remedy = "Write both: release-changed --require-bump --cascade."
@@ -46,21 +47,25 @@ def release_changed(
     project = Project.open(Path.cwd())
     asked = Asked(since or None, dev, require_bump, cascade, dry_run)
     with ChangedProgress(Console()) as progress:
-        done = release(project, asked, progress)
-    write_summary(summary(done, project.environ, dry_run=dry_run), project.environ)
-    rows = [*done.rows, *done.dev_rows]
-    write_outputs(chart_documents.release_outputs(rows), project.environ)
-    return _reply(done)
+        try:
+            done = release(project, asked, progress)
+        except KargoError as error:
+            write_summary(stopped(progress.due, error), project.environ)
+            raise
+    markdown = summary(done, project.environ, dry_run=dry_run)
+    return _reply(done, markdown, project.environ)
 
 
-def _reply(done: "ChangedRelease") -> Reply:
+def _reply(done: "ChangedRelease", markdown: str, environ: "Mapping[str, str]") -> Reply:
     from kargo_release.tasks import chart_documents
+    from kargo_release.tasks.handing_on import handed_on
 
     rows = [*done.rows, *done.dev_rows]
     document = chart_documents.release_document(rows, done.errors)
     document["changes"] = [_change(each) for each in done.due]
     document["commit"] = done.commit
-    return Reply(_text(done), document, chart_documents.exit_code(rows, done.errors))
+    reply = Reply(_text(done), document, chart_documents.exit_code(rows, done.errors))
+    return handed_on(reply, environ, chart_documents.release_outputs(rows), markdown)
 
 
 def _change(due: Any) -> dict[str, Any]:

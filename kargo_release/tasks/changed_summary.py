@@ -1,10 +1,12 @@
 """The summary that a job of GitHub Actions shows: what changed, what was done, and where it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+from kargo_release.charts.changes.due import Due
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.release_changed import ChangedRelease
+from kargo_release.errors import KargoError
 from kargo_release.git.repository import short
 from kargo_release.markdown import escaped, link, table
 from kargo_release.plan import Outcome, Row
@@ -22,7 +24,7 @@ def summary(done: ChangedRelease, environ: Mapping[str, str], *, dry_run: bool) 
         dry_run: Whether nothing was done.
     """
     title = "Charts that would be released" if dry_run else "Charts"
-    parts = [f"## {title} at {short(done.commit)}", _plan(done)]
+    parts = [f"## {title} at {short(done.commit)}", _plan(done.due)]
     rows = [*done.rows, *done.dev_rows]
     if rows or done.errors:
         parts.append(_outcome(done, environ))
@@ -31,11 +33,18 @@ def summary(done: ChangedRelease, environ: Mapping[str, str], *, dry_run: bool) 
     return "\n\n".join(parts) + "\n"
 
 
-def _plan(done: ChangedRelease) -> str:
-    if not done.due:
+def stopped(due: Sequence[Due], error: KargoError) -> str:
+    """Return what was decided and why it was not done, in Markdown."""
+    plan = [_plan(due)] if due else []
+    said = "\\\n".join(map(escaped, str(error).split("\n")))
+    return "\n\n".join(["## Charts", *plan, f"Not released: {said}"]) + "\n"
+
+
+def _plan(due: Sequence[Due]) -> str:
+    if not due:
         return "No chart changed since its last release."
     header = ("chart", "version", "change", "to do", "why")
-    lines = [[escaped(cell) for cell in line] for line in changed_progress.lines(done.due)]
+    lines = [[escaped(cell) for cell in line] for line in changed_progress.lines(due)]
     return table(header, lines)
 
 

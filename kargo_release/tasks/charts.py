@@ -108,16 +108,16 @@ def _abandon(project: "Project", names: tuple[str, ...], ref: str, *, dry_run: b
 
 
 def _released(project: "Project", rows: Any, errors: Any) -> Reply:
-    from kargo_release.actions import write_outputs
     from kargo_release.tasks import chart_documents
+    from kargo_release.tasks.handing_on import handed_on
 
-    write_outputs(chart_documents.release_outputs(rows), project.environ)
     _console_errors({row.desired.title: row.error for row in rows if row.error} | errors)
-    return Reply(
+    reply = Reply(
         chart_documents.release_table(rows, errors),
         chart_documents.release_document(rows, errors),
         chart_documents.exit_code(rows, errors),
     )
+    return handed_on(reply, project.environ, chart_documents.release_outputs(rows))
 
 
 def _console_errors(errors: Any) -> None:

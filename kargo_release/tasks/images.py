@@ -175,18 +175,17 @@ def _wanted(source: "Source", names: tuple[str, ...], platforms: tuple[str, ...]
 def _reply(
     rows: "Sequence[ImageRow]", progress: "BuildProgress", project: "Project", *, is_done: bool
 ) -> Reply:
-    from kargo_release.actions import write_outputs, write_summary
     from kargo_release.tasks import image_documents
+    from kargo_release.tasks.handing_on import handed_on
 
     progress.tell_errors(rows)
-    write_summary(image_documents.build_summary(rows), project.environ)
-    if is_done:
-        write_outputs(image_documents.build_outputs(rows), project.environ)
-    return Reply(
+    reply = Reply(
         image_documents.build_table(rows),
         image_documents.build_document(rows, progress.findings),
         image_documents.exit_code(rows),
     )
+    outputs = image_documents.build_outputs(rows) if is_done else {}
+    return handed_on(reply, project.environ, outputs, image_documents.build_summary(rows))
 
 
 def _progress(*, verbose: bool) -> "BuildProgress":

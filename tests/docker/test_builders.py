@@ -26,6 +26,7 @@ from kargo_release.docker.order import (
     ApartContext,
     Builder,
     BuildOrder,
+    Demand,
     TarContext,
     TimeLimits,
 )
@@ -97,7 +98,7 @@ def test_builds_with_arguments_and_labels(builder: Builder, engine: Engine, writ
     order = BuildOrder(write(), arguments={"GREETING": "a b=c $(x)"}, labels={"one": "two words"})
     log: list[str] = []
 
-    builder.check(order, "")
+    builder.check(order, Demand())
     built = builder.build(order, log.append, quiet)
 
     image = engine.image(built.image)
@@ -217,22 +218,22 @@ def test_refuses_what_the_engine_s_own_builder_cannot_do(
     order = BuildOrder(**{"context": TarContext(Path("x")), **changes})
 
     with pytest.raises(RefusedError, match=wanted) as caught:
-        ClassicBuilder(engine).check(order, "")
+        ClassicBuilder(engine).check(order, Demand())
     assert "docker-buildx" in caught.value.remedy
 
 
 def test_refuses_a_dockerfile_that_needs_buildkit(engine: Engine) -> None:
     with pytest.raises(RefusedError, match="--mount in line 2"):
-        ClassicBuilder(engine).check(BuildOrder(TarContext(Path("x"))), "--mount in line 2")
+        ClassicBuilder(engine).check(BuildOrder(TarContext(Path("x"))), Demand("--mount in line 2"))
 
 
 def test_refuses_what_has_no_room_in_an_engine(engine: Engine) -> None:
     several = BuildOrder(TarContext(Path("x")), platforms=("linux/amd64", "linux/arm64"))
 
     with pytest.raises(RefusedError, match="several platforms has no room"):
-        BuildxBuilder(engine).check(several, "")
+        BuildxBuilder(engine).check(several, Demand())
     with pytest.raises(InvalidError, match="no name of a build argument"):
-        BuildxBuilder(engine).check(BuildOrder(TarContext(Path("x")), {"a=b": "c"}), "")
+        BuildxBuilder(engine).check(BuildOrder(TarContext(Path("x")), {"a=b": "c"}), Demand())
 
 
 def test_builds_a_folder_of_another_repository_where_buildkit_can(
@@ -251,17 +252,27 @@ def test_builds_a_folder_of_another_repository_where_buildkit_can(
             BuildOrder(ApartContext(f"http://{host}/maps.git#{commit}{folder}", file))
             for folder in ("", ":maps")
         )
-        builder.check(whole, "")
+        builder.check(whole, Demand())
         built = builder.build(whole, lambda _: None, quiet)
         assert read(engine, built.image, "/maps/maps/a.map") == b"MAP\n"
         if engine.keeps_manifests:  # the newer one
-            builder.check(part, "")
+            builder.check(part, Demand())
             built = builder.build(part, lambda _: None, quiet)
             assert read(engine, built.image, "/maps/a.map") == b"MAP\n"
             return
         with pytest.raises(RefusedError, match="a folder of another repository") as caught:
-            builder.check(part, "")
+            builder.check(part, Demand())
         assert "release 23" in caught.value.remedy
+
+
+def test_refuses_what_the_buildkit_of_an_old_engine_can_not_read(engine: Engine) -> None:
+    asked = BuildOrder(TarContext(Path("x"))), Demand("a", "the here-document in line 2")
+    if engine.keeps_manifests:  # the newer one
+        BuildxBuilder(engine).check(*asked)
+        return
+    with pytest.raises(RefusedError, match="too old for the here-document in line 2") as caught:
+        BuildxBuilder(engine).check(*asked)
+    assert "# syntax=docker/dockerfile:1" in caught.value.remedy
 
 
 def test_mounts_caches_and_secrets_with_buildkit(

@@ -2,12 +2,31 @@
 
 import pytest
 
-from kargo_release.images.demands import of_buildkit
+from kargo_release.docker.order import Demand
+from kargo_release.images import demands
 from kargo_release.images.dockerfile_parser import parse_dockerfile
 
 
+def asked(text: str) -> Demand:
+    return demands.demand_of(parse_dockerfile(text.encode(), "D"), {"TARGETOS": "linux"})
+
+
 def demand_of(text: str) -> str:
-    return of_buildkit(parse_dockerfile(text.encode(), "Dockerfile"), {"TARGETOS": "linux"})
+    return asked(text).buildkit
+
+
+@pytest.mark.parametrize(
+    ("text", "newer"),
+    [
+        ("FROM debian\nRUN <<EOF\na\nEOF\n", "the here-document in line 2"),
+        ("FROM debian\nCOPY --link a b\n", "--link in line 2"),
+        ("FROM debian\nONBUILD COPY --link a b\n", "--link in line 2"),
+        ("FROM debian\nRUN --mount=type=cache,target=/a b\n", ""),
+        ("# syntax=docker/dockerfile:1\nFROM debian\nCOPY --link a b\n", ""),
+    ],
+)
+def test_finds_what_needs_a_newer_buildkit(text: str, newer: str) -> None:
+    assert asked(text).newer == newer
 
 
 @pytest.mark.parametrize(

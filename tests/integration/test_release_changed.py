@@ -155,6 +155,31 @@ def test_cascade_is_of_no_use_alone(charts: Sandbox) -> None:
     assert ended.tells("--cascade says which", "--require-bump --cascade")
 
 
+def test_tells_what_was_released_though_github_can_not_be_told(
+    charts: Sandbox, tmp_path: Path
+) -> None:
+    set_version(charts, "alone", "1.0.0", "1.1.0")
+    charts.commit()
+    charts.environ |= {"GITHUB_OUTPUT": str(tmp_path)}
+    ended = charts.run("release-changed", "--json")
+
+    assert ended.exit_code == 1
+    assert ended.tells("named in GITHUB_OUTPUT, can't be written", "Unset GITHUB_OUTPUT")
+    assert steps(ended) == {"alone": "1.1.0"}
+
+
+def test_shows_why_nothing_was_released(charts: Sandbox, tmp_path: Path) -> None:
+    charts.write("charts/alone/values.yaml", "greeting: new\n")
+    charts.commit()
+    page = tmp_path / "summary"
+    charts.environ |= {"GITHUB_STEP_SUMMARY": str(page)}
+
+    assert charts.run("release-changed", "--require-bump").exit_code == 3
+    text = page.read_text()
+    assert "| alone | 1.0.0 | changed | dev release, bump | values.yaml |" in text
+    assert "Not released: changed since released as the same version\\: alone 1.0.0" in text
+
+
 def test_hands_what_was_released_to_github(charts: Sandbox, tmp_path: Path) -> None:
     set_version(charts, "alone", "1.0.0", "1.1.0")
     charts.git("rm", "-rq", "charts/web")
