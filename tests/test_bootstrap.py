@@ -1,4 +1,5 @@
 import ast
+import contextlib
 import os
 import shutil
 import subprocess
@@ -30,13 +31,10 @@ def environment(**more: str) -> dict[str, str]:
     return {**inherited, "PATH": os.defpath, "HOME": "/nonexistent", **more}
 
 
-def kargo(
-    folder: Path, *words: str, cwd: Path | None = None, **more: str
-) -> subprocess.CompletedProcess[str]:
+def kargo(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(folder / "kargo"), *words],
         check=False,
-        cwd=cwd,
         env=environment(**more),
         capture_output=True,
         text=True,
@@ -181,7 +179,8 @@ def test_a_fresh_clone_runs_a_command_and_is_repaired(tmp_path: Path) -> None:
     other = Sandbox.make(tmp_path / "other")
     other.write_chart("maps")
     other.commit()
-    there = kargo(clone, "changed-charts", cwd=other.path)
+    with contextlib.chdir(other.path):
+        there = kargo(clone, "changed-charts")
     assert (there.returncode, "maps   1.0.0    new" in there.stdout) == (0, True), there
 
     finished = clone / ".venv" / "finished-run"
