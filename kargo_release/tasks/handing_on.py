@@ -12,7 +12,7 @@ from kargo_release.errors import FailedError
 def handed_on(
     reply: Reply, environ: Mapping[str, str], values: Mapping[str, Any], markdown: str = ""
 ) -> Reply:
-    """Return the reply, what it tells handed on; with an error where GitHub's files can't be written.
+    """Return the reply, handed on; with an error where the files of GitHub can't be written.
 
     Args:
         reply: What a command answers that has done its work.

@@ -254,11 +254,11 @@ def test_builds_a_folder_of_another_repository_where_buildkit_can(
         )
         builder.check(whole, Demand())
         built = builder.build(whole, lambda _: None, quiet)
-        assert read(engine, built.image, "/maps/maps/a.map") == b"MAP\n"
+        assert read(engine, built.image, "maps/maps/a.map") == b"MAP\n"
         if engine.keeps_manifests:  # the newer one
             builder.check(part, Demand())
             built = builder.build(part, lambda _: None, quiet)
-            assert read(engine, built.image, "/maps/a.map") == b"MAP\n"
+            assert read(engine, built.image, "maps/a.map") == b"MAP\n"
             return
         with pytest.raises(RefusedError, match="a folder of another repository") as caught:
             builder.check(part, Demand())
