@@ -17,6 +17,7 @@ from kargo_release.charts.changes.due import (
 )
 from kargo_release.charts.dependencies import ResolvedChart, resolve
 from kargo_release.charts.development import release_dev_charts
+from kargo_release.charts.guards import check_committed
 from kargo_release.charts.project import Project
 from kargo_release.charts.release import Audience, release_charts
 from kargo_release.charts.route import Rows
@@ -86,9 +87,11 @@ def release_changed(project: Project, asked: Asked, observer: Observer) -> Chang
     observer.decided(due)
     if asked.require_bump:
         check_bumped(due, cascade=asked.cascade)
-    charts = _charts(project, found, [each.name for each in due if each.step is Step.RELEASE])
-    check_libraries(charts, due)
-    return _released(project, found.commit.sha, due, in_order(charts), asked, observer)
+    charts = _charts(project, found, [each.name for each in due if each.step is not Step.NONE])
+    check_committed(project.repository, list(charts.values()))
+    wanted = [charts[each.name] for each in due if each.step is Step.RELEASE]
+    check_libraries(wanted, due)
+    return _released(project, found.commit.sha, due, in_order(wanted), asked, observer)
 
 
 def _decided(project: Project, found: Changes, asked: Asked, observer: Observer) -> list[Due]:
@@ -100,11 +103,11 @@ def _decided(project: Project, found: Changes, asked: Asked, observer: Observer)
     return [decide(each, since.get(each.name), dev=asked.dev) for each in changed]
 
 
-def _charts(project: Project, found: Changes, names: Sequence[str]) -> list[ResolvedChart]:
+def _charts(project: Project, found: Changes, names: Sequence[str]) -> dict[str, ResolvedChart]:
     if not names:
-        return []
-    sources = Sources(project.repository.tree(found.commit), project.settings.charts)
-    return [resolve(sources.named(name), sources) for name in names]
+        return {}
+    sources = Sources(project.repository.tree(found.commit), project.settings.charts, names)
+    return {name: resolve(sources.named(name), sources) for name in names}
 
 
 def _released(

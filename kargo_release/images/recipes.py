@@ -91,7 +91,7 @@ class Recipes:
             recipes[each.title] = recipe = self._known(each.image)
             for name in recipe.names:
                 base = meant.get(name) or known.get(name)
-                if base is not None and base.title not in found:
+                if base and base.image.app != each.image.app and base.title not in found:
                     base = base if name in meant else _for_platforms_of(base, each)
                     found[base.title] = base
                     todo.append(base)

@@ -58,11 +58,11 @@ class Selection:
         """
         by_title, recipes = self._recipes.with_bases(wanted)
         meant = self._recipes.meant(by_title.values())
-        own = {title: _own_bases(recipe, meant) for title, recipe in recipes.items()}
+        own = {title: _own_bases(by_title[title], each, meant) for title, each in recipes.items()}
         called = {name for names in own.values() for name in names}
-        _check_apart(self._project, by_title.values())
+        _check_apart(self._project, [*by_title.values()], self._source.readable)
         ordered = sorted_by_base({each: [*names.values()] for each, names in own.items()})
-        self._look_up(by_title.values(), recipes.values(), meant)
+        self._look_up(by_title.values(), recipes.values(), called)
         builds: dict[str, ImageBuild] = {}
         for title in ordered:
             build = self._build(by_title[title], recipes[title], own[title], called)
@@ -70,13 +70,11 @@ class Selection:
         return [*builds.values()]
 
     def _look_up(
-        self, wanted: Iterable[Wanted], recipes: Iterable[Recipe], meant: Container[str]
+        self, wanted: Iterable[Wanted], recipes: Iterable[Recipe], own: Container[str]
     ) -> None:
         """Ask for what is elsewhere, side by side: bases, and the commits of Git contexts."""
         named = {text: base_name(text) for recipe in recipes for text in recipe.bases}
-        self._bases.look_up(
-            text for text, name in named.items() if name and name.tagged not in meant
-        )
+        self._bases.look_up(text for text, name in named.items() if name and name.tagged not in own)
         found = (one.image.context for one in wanted)
         contexts = {context for context in found if isinstance(context, GitContext)}
         repository, jobs = self._project.repository, self._project.settings.jobs
@@ -136,9 +134,16 @@ class Selection:
         return read_context(self._tree, image.context, f"{image.folder}/{DOCKERFILE}")
 
 
-def _check_apart(project: Project, wanted: Iterable[Wanted]) -> None:
-    """Raise InvalidError where two images would have one name, or one that of the cache."""
-    known: dict[str, Wanted] = {}
+def _check_apart(project: Project, wanted: Sequence[Wanted], images: Iterable[Image]) -> None:
+    """Raise InvalidError where one would have the name of another image, asked for or not.
+
+    That of the cache is nobody's, too.
+    """
+    known = {
+        project.reference(image.repository, image.tag(None)): Wanted(image, image.tag(None))
+        for image in images
+        if image.app not in {one.image.app for one in wanted}
+    }
     for one in wanted:
         reference = project.reference(one.image.repository, one.tag)
         if reference in known:
@@ -157,6 +162,10 @@ def _held_back(build: ImageBuild, before: Mapping[str, ImageBuild]) -> ImageBuil
     return replace(build, fault=held_back(build.title, failed)) if failed else build
 
 
-def _own_bases(recipe: Recipe, meant: Mapping[str, Wanted]) -> dict[str, str]:
-    """Return the titles of the images that a Dockerfile means, by their whole names."""
-    return {name: meant[name].title for name in recipe.names if name in meant}
+def _own_bases(wanted: Wanted, recipe: Recipe, meant: Mapping[str, Wanted]) -> dict[str, str]:
+    """Return the titles of the images that a Dockerfile means, by their whole names.
+
+    What bears the image's own name is what somebody else made of it, such as the upstream.
+    """
+    found = {name: meant[name] for name in recipe.names if name in meant}
+    return {name: one.title for name, one in found.items() if one.image.app != wanted.image.app}

@@ -58,12 +58,14 @@ def release_changed(
 
 def _reply(done: "ChangedRelease", markdown: str, environ: "Mapping[str, str]") -> Reply:
     from kargo_release.tasks import chart_documents
+    from kargo_release.tasks.chart_progress import tell_errors
     from kargo_release.tasks.handing_on import handed_on
 
     rows = [*done.rows, *done.dev_rows]
     document = chart_documents.release_document(rows, done.errors)
     document["changes"] = [_change(each) for each in done.due]
     document["commit"] = done.commit
+    tell_errors({row.desired.title: row.error for row in rows if row.error} | {**done.errors})
     reply = Reply(_text(done), document, chart_documents.exit_code(rows, done.errors))
     return handed_on(reply, environ, chart_documents.release_outputs(rows), markdown)
 

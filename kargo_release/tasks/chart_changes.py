@@ -26,6 +26,7 @@ def changed_charts(since: str = "") -> Reply:
     from kargo_release.charts.changes.changed import changed_charts as look
     from kargo_release.charts.project import Project
     from kargo_release.console import Console
+    from kargo_release.tasks.chart_progress import tell_errors
 
     console = Console()
     try:
@@ -36,6 +37,7 @@ def changed_charts(since: str = "") -> Reply:
         console.settle()
     error = next((each.error for each in found.charts if each.error), None)
     told = [each for each in found.charts if each.kind is not Kind.UNCHANGED]
+    tell_errors({each.name: each.error for each in found.charts if each.error})
     unchanged = len(found.charts) - len(told)
     document = {
         "commit": found.commit.sha,

@@ -111,6 +111,7 @@ def release_table(rows: Sequence[Row[ChartRelease]], errors: Mapping[str, KargoE
 
 
 def _release_line(row: Row[ChartRelease], columns: Sequence[str]) -> list[str]:
-    outcomes = [str(row.outcomes.get(name, "unknown")) for name in columns]
+    unasked = "-" if row.desired.is_dev else "unknown"
+    outcomes = [str(row.outcomes.get(name, unasked)) for name in columns]
     where = row.error.message if row.error else row.found["registry"].reference
     return [row.desired.name, row.desired.version, *outcomes, where]

@@ -2,11 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from kargo_release.charts.desired import ChartRelease, counted
 from kargo_release.console import Console, Painted, table
+from kargo_release.errors import KargoError
 from kargo_release.plan import Outcome, Row, State
 
 _COLOURS = {
@@ -106,3 +107,10 @@ def _cell(row: Row[ChartRelease], name: str) -> str:
         return "to replace" if row.desired.is_dev else "other content"
     note = f" ({found.note})" if found.note else ""
     return f"{_TO_DO[row.lacks(name)]}{note}"
+
+
+def tell_errors(errors: Mapping[str, KargoError]) -> None:
+    """Tell what went wrong with charts, each error once."""
+    console = Console()
+    for text in dict.fromkeys(str(error) for error in errors.values()):
+        console.say(Painted("error: ", "bad"), text)

@@ -85,10 +85,11 @@ def list_charts(names: tuple[str, ...], current: bool = False) -> Reply:
     """
     from kargo_release.charts.inventory.taking import take_inventory
     from kargo_release.tasks import inventory_documents
+    from kargo_release.tasks.chart_progress import tell_errors
 
     with _progress() as progress:
         charts = take_inventory(_project(), names, progress.waits, current_only=current)
-    _console_errors(inventory_documents.errors(charts))
+    tell_errors(inventory_documents.errors(charts))
     return Reply(
         inventory_documents.inventory_table(charts, every_version=bool(names)),
         inventory_documents.inventory_document(charts),
@@ -109,23 +110,16 @@ def _abandon(project: "Project", names: tuple[str, ...], ref: str, *, dry_run: b
 
 def _released(project: "Project", rows: Any, errors: Any) -> Reply:
     from kargo_release.tasks import chart_documents
+    from kargo_release.tasks.chart_progress import tell_errors
     from kargo_release.tasks.handing_on import handed_on
 
-    _console_errors({row.desired.title: row.error for row in rows if row.error} | errors)
+    tell_errors({row.desired.title: row.error for row in rows if row.error} | errors)
     reply = Reply(
         chart_documents.release_table(rows, errors),
         chart_documents.release_document(rows, errors),
         chart_documents.exit_code(rows, errors),
     )
     return handed_on(reply, project.environ, chart_documents.release_outputs(rows))
-
-
-def _console_errors(errors: Any) -> None:
-    from kargo_release.console import Console, Painted
-
-    console = Console()
-    for text in dict.fromkeys(str(error) for error in errors.values()):
-        console.say(Painted("error: ", "bad"), text)
 
 
 def _project() -> "Project":

@@ -202,6 +202,25 @@ def test_takes_another_tag_of_a_base_for_another_image(clone: Sandbox) -> None:
     assert (found.own_bases, found.inputs.bases) == ((), {"base:0.9": "sha256:old"})
 
 
+@pytest.mark.parametrize("tag", ["1.0.0-latest", "1.0.0-prod"])
+def test_takes_the_upstream_of_its_own_name_for_no_image_of_ours(clone: Sandbox, tag: str) -> None:
+    write(clone, "base", f"FROM base:{tag}\n")
+    clone.commit()
+    held = engine(**{f"base:{tag}": local_image()})
+
+    found = builds(clone, "base", held=held)["base"]
+    assert (found.own_bases, [*found.inputs.bases]) == ((), [f"base:{tag}"])
+
+
+def test_refuses_the_name_of_an_image_that_is_not_asked_for(clone: Sandbox) -> None:
+    write(clone, "a", "FROM debian:12\n")
+    write(clone, "b", "FROM debian:12\n", "repository: a\n")
+    clone.commit()
+
+    with pytest.raises(InvalidError, match=r"a 1.0.0-latest and b 1.0.0-latest would both be"):
+        builds(clone, "b")
+
+
 def test_tells_a_circle(clone: Sandbox) -> None:
     write(clone, "a", "FROM b:1.0.0-latest\n")
     write(clone, "b", "FROM a:1.0.0-latest\n")

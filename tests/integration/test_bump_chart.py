@@ -208,6 +208,10 @@ def test_goes_not_backwards(charts: Sandbox) -> None:
 
 
 def test_goes_not_onto_a_release(charts: Sandbox) -> None:
+    charts.write("charts/web/values.yaml", "greeting: new\n")
+    charts.commit()
+    ended = refused(charts, 3, "web", "--to", "1.0.0")
+    assert ended.tells("web 1.0.0 is released already, and the chart changed since", "--to")
     charts.git("tag", "alone-1.1.0", "HEAD")
     ended = refused(charts, 3, "alone", "--part", "minor")
     assert ended.tells("alone 1.1.0 is released already: the tag alone-1.1.0 is there", "--to")

@@ -175,13 +175,22 @@ def test_tells_what_a_release_can_not_hold(charts: Sandbox, tmp_path: Path) -> N
 
     ended = refused(charts)
     found = {each["name"]: each["reasons"] for each in ended.document["charts"]}
-    assert found["alone"] == [
-        "charts/alone/files is a submodule, whose files this repository does not hold"
+    assert found == {
+        "alone": ["charts/alone/files is a submodule, whose files this repository does not hold"],
+        "kano2": ["charts/kano2/Chart.yaml says that the chart is called kano"],
+    }
+    assert "error: charts/kano2/Chart.yaml says" in charts.run("changed-charts").err
+
+
+def test_tells_where_a_chart_lies_that_is_not_found_any_more(charts: Sandbox) -> None:
+    (charts.path / "charts/group").mkdir()
+    charts.git("mv", "charts/alone", "charts/group/alone")
+    charts.commit()
+
+    assert changed(charts)["alone"]["reasons"] == [
+        "last released as 1.0.0",
+        "lies in charts/group/ now, where charts are not looked for",
     ]
-    assert charts.run("package-chart", "kano2", "--dry-run").tells(
-        "charts/kano2/Chart.yaml says that the chart is called kano", "Call the folder kano"
-    )
-    assert "kano" not in found
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,26 @@ def test_refuses_all_where_a_chart_can_not_be_packed(charts: Sandbox) -> None:
     assert "alone-1.1.0" not in charts.git("tag")
 
 
+def test_names_all_charts_that_can_not_be_packed(charts: Sandbox) -> None:
+    write_chart(charts, "web", needs="nowhere")
+    write_chart(charts, "new", "1.10")
+    charts.commit()
+
+    ended = charts.run("release-changed", "--json")
+    assert ended.tells("charts/new/Chart.yaml: ", "")
+    assert ended.tells("(and these charts can't be packed either: web)", "")
+
+
+def test_refuses_what_is_not_committed(charts: Sandbox) -> None:
+    charts.write("charts/alone/values.yaml", "greeting: new\n")
+    charts.commit()
+    charts.write("charts/alone/values.yaml", "greeting: newer\n")
+
+    ended = charts.run("release-changed", "--json")
+    assert ended.exit_code == 3
+    assert ended.tells("not committed: charts/alone/values.yaml", "Commit or remove that")
+
+
 def test_cascade_is_of_no_use_alone(charts: Sandbox) -> None:
     ended = charts.run("release-changed", "--cascade", "--json")
     assert ended.exit_code == 2

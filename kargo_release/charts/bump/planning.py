@@ -145,6 +145,7 @@ class _Planner:
     ) -> tuple[str, tuple[str, ...]]:
         old = source.metadata.version
         if source.name in self._named and self._wish.to:
+            self._check_same(source.name, old)
             return self._wish.to, ("is that already" if self._wish.to == old else "asked for",)
         if source.name in self._named and self._wish.part is not None:
             return raised(old, self._wish.part), (f"{self._wish.part}: asked for",)
@@ -180,6 +181,15 @@ class _Planner:
     def _app_version(self, source: ChartSource) -> str:
         wish = self._wish.app_version if source.name in self._named else ""
         return wish if wish != source.metadata.app_version else ""
+
+    def _check_same(self, name: str, old: str) -> None:
+        """Refuse a version that is released with another content, and is the chart's still."""
+        change = self._changes[name]
+        if self._wish.to == old and change.is_released and change.kind is not Kind.UNCHANGED:
+            raise RefusedError(
+                f"{name} {old} is released already, and the chart changed since",
+                "Name a newer version by --to.",
+            )
 
     def _check(self, bump: Bump) -> None:
         check_forward(bump.name, bump.old, bump.new)

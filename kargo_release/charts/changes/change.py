@@ -59,6 +59,7 @@ class ChartChange:
         files: What differs, sorted: its own files first.
         render: Of a dependent only: whether that shows.
         origin: Of a renamed chart, what it was called.
+        place: Of a deleted chart, the folder that has it now, where charts are not looked for.
         error: Why it can't be told.
     """
 
@@ -70,6 +71,7 @@ class ChartChange:
     files: tuple[FileChange, ...] = ()
     render: Render | None = None
     origin: str = ""
+    place: str = ""
     error: KargoError | None = None
 
     @property
@@ -91,7 +93,11 @@ class ChartChange:
         if self.kind is Kind.RENAMED:
             return (f"was {self.origin}",)
         if self.kind is Kind.DELETED or (self.kind is Kind.NEW and not self.files):
-            return (f"last released as {self.last.version}" if self.last else "never released",)
+            released = f"last released as {self.last.version}" if self.last else "never released"
+            moved = f"lies in {self.place}/ now, where charts are not looked for"
+            return (released, moved) if self.place else (released,)
+        if self.kind is Kind.CHANGED and not self.files:
+            return ("what was released can't be packed any more",)
         return tuple(_reason(chart, files) for chart, files in self._by_chart().items())
 
     def _by_chart(self) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from kargo_release.charts.catalogue import Packed
 from kargo_release.charts.changes.change import ChartChange, Kind, differing
 from kargo_release.charts.changes.pairs import Pair, rendered_pairs
-from kargo_release.charts.changes.past import packed_at
+from kargo_release.charts.changes.past import elsewhere, packed_at
 from kargo_release.charts.changes.releases import LastRelease, Releases
 from kargo_release.charts.changes.renames import renames
 from kargo_release.charts.changes.trees import ChartTrees
@@ -143,7 +143,8 @@ class _Comparison:
         found.update((name, self._row(name, "", Kind.NEW)) for name in names if not before[name])
         if touched:
             waits(f"comparing {counted(len(touched))} with earlier commits")
-            found.update(self._compared(sorted(touched), known))
+        new = [name for name in asked if not before[name]]
+        found.update(self._compared(sorted({*touched, *new}), known))
         gone = self._gone(base, found)
         named = renames(self._project.repository, self._folder, self._head.sha, found, gone)
         kept = [each for each in gone if each.name not in named.values()]
@@ -170,16 +171,24 @@ class _Comparison:
 
     def _compared(self, names: Sequence[str], before: Mapping[str, str]) -> dict[str, ChartChange]:
         """Return the charts by what packing them as they were and as they are tells."""
+        if not names:
+            return {}
         now = packed_at(self._project, self._head.sha, names)
-        found: dict[str, ChartChange] = {}
-        for commit in dict.fromkeys(before[name] for name in names):
-            here = [name for name in names if before[name] == commit]
+        found = {name: self._new(name, now) for name in names if name not in before}
+        known = [name for name in names if name in before]
+        for commit in dict.fromkeys(before[name] for name in known):
+            here = [name for name in known if before[name] == commit]
             then = packed_at(self._project, commit, here)
             for name in here:
                 found[name] = self._beside(name, commit, then, now)
                 if found[name].kind not in (Kind.FAILED, Kind.UNCHANGED):
                     self.pairs[name] = Pair.of(name, now, then)
         return found
+
+    def _new(self, name: str, now: Packed) -> ChartChange:
+        error = now.errors.get(name)
+        kind = Kind.FAILED if error else Kind.NEW
+        return replace(self._row(name, "", kind), error=error)
 
     def _beside(self, name: str, commit: str, then: Packed, now: Packed) -> ChartChange:
         row = self._row(name, commit, Kind.CHANGED)
@@ -205,7 +214,13 @@ class _Comparison:
             names -= found.keys()
         rows = ((name, self._releases.last(name)) for name in sorted(names))
         return [
-            ChartChange(name, Kind.DELETED, "", last, base.sha if base else _commit(last))
+            ChartChange(
+                name,
+                Kind.DELETED,
+                last=last,
+                base=base.sha if base else _commit(last),
+                place=elsewhere(self._project, self._head.sha, name),
+            )
             for name, last in rows
         ]
 

@@ -111,11 +111,13 @@ def in_order(charts: Iterable[ResolvedChart]) -> list[str]:
 
 
 def refuse_unreadable(changes: Iterable[ChartChange]) -> None:
-    """Raise the error of the first chart that can't be packed: what it needs is not known.
+    """Refuse charts that can't be packed, for what they need is not known.
 
     Raises:
-        InvalidError: There is such a chart.
+        InvalidError: There is one; its error is told, and the names of others.
     """
-    for each in changes:
-        if each.error is not None:
-            raise InvalidError(each.error.message, each.error.remedy)
+    broken = [(each.name, each.error) for each in changes if each.error is not None]
+    for _, error in broken[:1]:
+        others = ", ".join(name for name, _ in broken[1:])
+        more = f" (and these charts can't be packed either: {others})" if others else ""
+        raise InvalidError(f"{error.message}{more}", error.remedy)

@@ -19,7 +19,7 @@ def packed_at(project: Project, commit: str, names: Sequence[str]) -> Packed:
     """
     tree = project.repository.tree(Commit(commit, 0))
     packed = pack_charts(project, tree, names)
-    moved = {name: _elsewhere(project, commit, name) for name in packed.errors}
+    moved = {name: elsewhere(project, commit, name) for name in packed.errors}
     for folder in dict.fromkeys(filter(None, moved.values())):
         settings = replace(project.settings, charts=folder)
         here = [name for name, place in moved.items() if place == folder]
@@ -27,8 +27,8 @@ def packed_at(project: Project, commit: str, names: Sequence[str]) -> Packed:
     return packed
 
 
-def _elsewhere(project: Project, commit: str, name: str) -> str:
-    """Return the folder in which a commit has a chart that has since moved; or empty."""
+def elsewhere(project: Project, commit: str, name: str) -> str:
+    """Return the folder in which a commit has a chart that is not where charts are; or empty."""
     listing = project.repository.run(["ls-tree", "-r", "-z", "--name-only", commit])
     end = f"/{name}/{CHART_FILE}"
     paths = [path.decode(errors="surrogateescape") for path in listing.split(b"\0")]
