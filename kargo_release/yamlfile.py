@@ -1,5 +1,6 @@
 """Reads small YAML files safely, and edits one scalar without touching another byte."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,10 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # What JSON has too, and merge keys: Helm turns YAML into JSON before it reads it.
 _KINDS = ("str", "bool", "null", "map", "seq", "merge")
 _TAGS = (*_NUMBERS, *(f"tag:yaml.org,2002:{kind}" for kind in _KINDS))
+# What the YAML of Go may take for a number or a date though PyYAML does not (go-yaml v3,
+# ``resolve.go``): 12e45, 0o17, 2024-01-01; nothing with two dots.
+_NUMBER = re.compile(r"[-+.0-9][-+.:_0-9a-fA-FoOxX]*|[yYnN]")
+_DOTS = 2
 Path = tuple[str | int, ...]
 """Where a value is: keys of mappings and positions in lists, from the top."""
 
@@ -175,7 +180,9 @@ def _written(value: str, style: str | None) -> str:
 
 
 def _is_plain(value: str) -> bool:
-    """Whether a text without quotes is read as itself."""
+    """Whether a text without quotes is read as itself, by Helm's reader too, which is another."""
+    if _NUMBER.fullmatch(value) and value.count(".") < _DOTS:
+        return False
     try:
         return bool(_Loader(value).get_single_data() == value)
     except (yaml.YAMLError, ValueError, LookupError):

@@ -14,6 +14,7 @@ from kargo_release.charts.changes.due import (
     decide,
     in_order,
     refuse_unreadable,
+    with_packed,
 )
 from kargo_release.charts.dependencies import ResolvedChart, resolve
 from kargo_release.charts.development import release_dev_charts
@@ -84,12 +85,13 @@ def release_changed(project: Project, asked: Asked, observer: Observer) -> Chang
     found = changed_charts(project, None, observer.waits)
     refuse_unreadable(found.charts)
     due = _decided(project, found, asked, observer)
+    due = with_packed(due, _charts(project, found, [e.name for e in due if e.is_release]).values())
     observer.decided(due)
     if asked.require_bump:
         check_bumped(due, cascade=asked.cascade)
     charts = _charts(project, found, [each.name for each in due if each.step is not Step.NONE])
     check_committed(project.repository, list(charts.values()))
-    wanted = [charts[each.name] for each in due if each.step is Step.RELEASE]
+    wanted = [charts[each.name] for each in due if each.is_release]
     check_libraries(wanted, due)
     return _released(project, found.commit.sha, due, in_order(wanted), asked, observer)
 

@@ -1,6 +1,7 @@
 """Writes files of the working tree, and commits them alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from kargo_release.errors import FailedError, RefusedError
 from kargo_release.git.repository import Repository
@@ -24,32 +25,46 @@ def check_clean(repository: Repository, folders: Sequence[str]) -> None:
     )
 
 
-def write_files(repository: Repository, files: Mapping[str, bytes]) -> None:
-    """Write files that are committed as they were, so that Git has what is lost.
+def write_files(repository: Repository, files: Mapping[str, bytes], message: str = "") -> str:
+    """Write files, and commit them alone; return the commit, empty for none.
+
+    What can't be done to its end is undone: the files are as they were.
 
     Args:
         repository: The clone.
-        files: What to write, by paths from the repository's root.
+        files: What to write, by paths from the repository's root; they are there.
+        message: The commit's; empty to leave them uncommitted.
 
     Raises:
-        FailedError: One can't be written.
+        FailedError: One can't be written, or Git did not commit, or a hook refused; its last words
+            are told.
     """
-    for path, data in files.items():
-        try:
+    before: dict[str, bytes] = {}
+    try:
+        for path, data in files.items():
+            before[path] = (repository.root / path).read_bytes()
             (repository.root / path).write_bytes(data)
-        except OSError as error:
-            raise FailedError(
-                f"{path} can't be written: {error.strerror}",
-                "Make it writable, undo the others by `git checkout -- .`, and run this again.",
-            ) from None
+        return _committed(repository, files, message) if message else ""
+    except OSError as error:
+        _put_back(repository, before)
+        place = error.filename or "a file"
+        message = f"{place} can't be written: {error.strerror}; nothing was changed"
+        raise FailedError(message, "Make it writable, and run this again.") from None
+    except FailedError as error:
+        _put_back(repository, before)
+        raise FailedError(
+            f"{error.message}; nothing was changed", "Mend that, or leave out --commit."
+        ) from None
 
 
-def commit_files(repository: Repository, paths: Iterable[str], message: str) -> str:
-    """Commit files, and nothing else that may be staged; return the commit.
-
-    Raises:
-        FailedError: Git did not, or a hook refused; its last words are told.
-    """
+def _committed(repository: Repository, paths: Iterable[str], message: str) -> str:
+    """Commit files, and nothing else that may be staged."""
     words = ["commit", "--quiet", "--only", "--file=-", "--", *paths]
     repository.run(words, stdin=message.encode())
     return repository.commit().sha
+
+
+def _put_back(repository: Repository, files: Mapping[str, bytes]) -> None:
+    for path, data in files.items():
+        with suppress(OSError):
+            (repository.root / path).write_bytes(data)

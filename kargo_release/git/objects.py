@@ -29,12 +29,8 @@ class Object:
 def missing(repository: Repository, oids: Iterable[str]) -> set[str]:
     """Return those of the objects that the clone does not hold."""
     wanted = list(dict.fromkeys(oids))
-    output = _batch(repository, "--batch-check", wanted).decode(errors="replace")
-    return {
-        oid
-        for oid, line in zip(wanted, output.splitlines(), strict=True)
-        if line.endswith(" missing")
-    }
+    lines = _lines(_batch(repository, "--batch-check", wanted))
+    return {oid for oid, line in zip(wanted, lines, strict=True) if line.endswith(" missing")}
 
 
 def resolve(repository: Repository, names: Iterable[str]) -> dict[str, str]:
@@ -47,7 +43,7 @@ def resolve(repository: Repository, names: Iterable[str]) -> dict[str, str]:
         names: As for `read`.
     """
     wanted = [name for name in dict.fromkeys(names) if "\n" not in name]
-    lines = _batch(repository, "--batch-check=%(objectname)", wanted).decode().splitlines()
+    lines = _lines(_batch(repository, "--batch-check=%(objectname)", wanted))
     pairs = zip(wanted, lines, strict=True)
     return {name: line for name, line in pairs if " " not in line}
 
@@ -66,14 +62,14 @@ def read(repository: Repository, names: Iterable[str]) -> dict[str, Object]:
 
 
 def commit_times(repository: Repository, oids: Iterable[str]) -> dict[str, int]:
-    """Return when commits were made, in seconds since 1970; what is no commit has the time 0.
+    """Return when commits were made, in seconds since 1970; -1 for what is no commit.
 
     What is not there is left out.
 
     Source: git-commit-tree(1), "Commit Information".
     """
     found = {oid: _COMMITTED.search(each.data) for oid, each in read(repository, oids).items()}
-    return {oid: int(each[1]) if each else 0 for oid, each in found.items()}
+    return {oid: int(each[1]) if each else -1 for oid, each in found.items()}
 
 
 def _batch(repository: Repository, mode: str, names: list[str]) -> bytes:
@@ -84,6 +80,11 @@ def _batch(repository: Repository, mode: str, names: list[str]) -> bytes:
     if status != 0:
         raise FailedError(f"git cat-file failed: {last_words(said)}", "See `git fsck`.")
     return output
+
+
+def _lines(output: bytes) -> list[str]:
+    """Return the lines, in which Git repeats a name whatever it holds."""
+    return output.decode(errors="surrogateescape").split("\n")[:-1]
 
 
 def _parsed(output: bytes) -> Iterator[Object | None]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kargo_release import conventional, versions, yamlfile
 from kargo_release.bump import Part, check_forward, raised
 from kargo_release.errors import FailedError, InvalidError
-from kargo_release.git.edits import check_clean, commit_files, write_files
+from kargo_release.git.edits import check_clean, write_files
 from kargo_release.git.history import last_change, messages_touching
 from kargo_release.git.repository import Commit
 from kargo_release.images.image import Image
@@ -63,9 +63,8 @@ def bump_image(
     read_image(app, image.folder, data)
     if dry_run:
         return bump
-    write_files(project.repository, {place: data})
-    message = f"Bump {app} to {bump.new}\n"
-    made = commit_files(project.repository, [place], message) if commit else ""
+    message = f"Bump {app} to {bump.new}\n" if commit else ""
+    made = write_files(project.repository, {place: data}, message)
     return ImageBump(bump.app, bump.old, bump.new, bump.reasons, made)
 
 

@@ -87,6 +87,15 @@ def test_proposes_by_what_changed(
     assert chart["reasons"][0] == reason
 
 
+@pytest.mark.parametrize("version", ["12e45", "0o17", "2024-01-01", "y", "1.10"])
+def test_writes_texts_that_no_reader_takes_for_numbers(charts: Sandbox, version: str) -> None:
+    charts.write("charts/alone/Chart.yaml", f"{about(charts, 'alone')}appVersion: abc\n")
+    charts.commit()
+    bumped(charts, "alone", "--app-version", version)
+
+    assert f'appVersion: "{version}"\n' in about(charts, "alone")
+
+
 def test_proposes_by_what_commits_say_where_that_is_more(charts: Sandbox) -> None:
     charts.write("charts/alone/values.yaml", "greeting: a\n")
     commit = charts.commit("feat(alone)!: greet otherwise")
@@ -233,6 +242,7 @@ def test_judges_only_what_is_committed(charts: Sandbox) -> None:
         (("alone", "web", "--to", "2.0.0"), "--to is the version of one chart", "after the other"),
         (("alnoe",), "there is no chart 'alnoe'", "alone"),
         (("alone", "--to", "2.0"), "alone: ", ""),
+        (("alone", "--to", "1.0.1-x.lock"), "the version ends with .lock", "another end"),
         (("alone", "--to", "v2.0.0"), "alone: ", ""),
         (("alone", "--to", "2.0.0\nname: x"), "alone: ", ""),
         (("../charts/alone",), "there is no chart", ""),
@@ -275,4 +285,7 @@ def test_refuses_a_commit_that_a_hook_refuses(charts: Sandbox) -> None:
     hook.chmod(0o755)
     ended = charts.run("bump-chart", "alone", "--part", "minor", "--commit", "--json")
     assert ended.exit_code == 1
-    assert ended.tells("git commit failed: no bumps on Fridays", "")
+    assert ended.tells("git commit failed: no bumps on Fridays; nothing was changed", "--commit")
+    assert not charts.git("status", "--porcelain")
+    hook.unlink()
+    assert found(charts, "alone", "--part", "minor", "--commit") == {"alone": "1.1.0"}

@@ -182,6 +182,24 @@ def test_tells_what_a_release_can_not_hold(charts: Sandbox, tmp_path: Path) -> N
     assert "error: charts/kano2/Chart.yaml says" in charts.run("changed-charts").err
 
 
+@pytest.mark.parametrize("name", [b"\xff", b"\x1c", "\u2028".encode(), "\x85".encode()])
+def test_reads_names_of_libraries_whatever_they_hold(charts: Sandbox, name: bytes) -> None:
+    text = _text(charts, "alone").encode() + b"# see file://../" + name + b"\n"
+    charts.write("charts/alone/Chart.yaml", text)
+    charts.write("charts/web/values.yaml", "greeting: new\n")
+    charts.commit()
+
+    assert "web" in {e["name"] for e in charts.run("changed-charts", "--json").document["charts"]}
+
+
+def test_a_copy_in_another_chart_is_not_what_a_chart_was(charts: Sandbox) -> None:
+    for folder in ("web/charts/redis", "redis"):
+        charts.write(f"charts/{folder}/Chart.yaml", "apiVersion: v2\nname: redis\nversion: 1.0.0\n")
+        charts.commit()
+
+    assert states(charts, "--since", "HEAD~1") == {"redis": "new"}
+
+
 def test_tells_where_a_chart_lies_that_is_not_found_any_more(charts: Sandbox) -> None:
     (charts.path / "charts/group").mkdir()
     charts.git("mv", "charts/alone", "charts/group/alone")
@@ -242,11 +260,34 @@ def test_reads_tags_by_the_whole_name(charts: Sandbox) -> None:
     release(charts, "weacast-gfs")
     charts.git("tag", "alone-next")
     charts.git("tag", "v1")
-    charts.git("tag", "gone-chart-0.9.0")
+    charts.git("tag", "docs-1.0.0")  # of something that never was a chart
 
-    assert states(charts) == {"weacast": "new", "gone-chart": "deleted"}
+    assert states(charts) == {"weacast": "new"}
     release(charts, "weacast")
-    assert states(charts) == {"gone-chart": "deleted"}
+    assert states(charts) == {}
+
+
+def test_tells_a_tag_that_is_of_no_commit(charts: Sandbox) -> None:
+    blob = charts.git("rev-parse", "HEAD:charts/alone/values.yaml")
+    charts.git("tag", "--force", "alone-1.0.0", blob)
+
+    ended = refused(charts)
+    assert ended.tells("the tag alone-1.0.0 stands for no commit", "git tag -d alone-1.0.0")
+    assert [each["name"] for each in ended.document["charts"]] == ["alone"]
+
+
+def test_tells_apart_versions_that_differ_in_their_build(charts: Sandbox) -> None:
+    about = "apiVersion: v2\nname: alone\nversion: 1.0.0+a\n"
+    charts.write("charts/alone/Chart.yaml", about)
+    charts.commit()
+    release(charts, "alone", version="1.0.0+a")
+    charts.write("charts/alone/Chart.yaml", about.replace("+a", "+b"))
+    charts.commit()
+    release(charts, "alone", version="1.0.0+b")
+    charts.write("charts/alone/Chart.yaml", about)
+    charts.commit()
+
+    assert states(charts) == {}
 
 
 def test_takes_annotated_tags_and_the_newest_version(charts: Sandbox) -> None:
@@ -284,9 +325,18 @@ def test_understands_merges(charts: Sandbox) -> None:
     assert states(charts, "--since", "HEAD^1") == {"alone": "changed"}
 
 
-@pytest.mark.parametrize("at", ['"file:\\x2f/../{}"', "'file://../{}'", "file://../{}/"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        '"file:\\x2f/../{}"',
+        "'file://../{}'",
+        "file://../{}/",
+        '"file://../../charts/my, x/../{}"',
+    ],
+)
 def test_finds_libraries_however_they_are_written(charts: Sandbox, at: str) -> None:
     write_chart(charts, "kano", needs="kargo", at=at)
+    charts.write("charts/my, x/README.md", "that a path may lead through it\n")
     charts.commit()
     release(charts, "kano", version="1.0.1")
     write_library(charts, says="y-")
@@ -353,6 +403,8 @@ def test_tells_a_history_that_is_cut_off(charts: Sandbox, tmp_path: Path) -> Non
 
     ended = refused(clone)
     assert ended.tells("the history of this clone is cut off", "fetch-depth: 0")
+    clone.git("tag", "alone-1.0.0")
+    assert refused(clone).tells("has no tag of a release of kano", "fetch-depth: 0")
     assert refused(clone, "--since", "HEAD~1").tells("cut off", "fetch-depth: 0")
 
 

@@ -109,6 +109,15 @@ def test_releases_only_what_changed_since_a_commit(charts: Sandbox) -> None:
     assert steps(released(charts)) == {"alone": "1.1.0"}
 
 
+def test_releases_with_a_chart_the_library_that_it_packs(charts: Sandbox) -> None:
+    write_library(charts, version="1.1.0", says="x-")
+    charts.commit()
+    set_version(charts, "kano", "1.0.0", "1.0.1")
+    charts.commit()
+
+    assert steps(released(charts, "--since", "HEAD~1")) == {"kano": "1.0.1", "kargo": "1.1.0"}
+
+
 def test_requires_a_bump_of_what_changed_itself(charts: Sandbox) -> None:
     write_library(charts, version="1.1.0", says="x-")
     charts.commit()

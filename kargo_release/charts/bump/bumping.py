@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kargo_release import yamlfile
+from kargo_release.charts import metadata
 from kargo_release.charts.bump.bumps import Bump, Wish
 from kargo_release.charts.bump.planning import plan_bumps
 from kargo_release.charts.desired import counted
 from kargo_release.charts.project import Project
 from kargo_release.charts.sources import CHART_FILE
 from kargo_release.errors import FailedError
-from kargo_release.git.edits import check_clean, commit_files, write_files
+from kargo_release.git.edits import check_clean, write_files
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,8 @@ def bump_charts(
     files = {f"{each.folder}/{CHART_FILE}": _edited(project, each) for each in changed}
     if dry_run or not files:
         return Bumped(bumps)
-    write_files(project.repository, files)
-    made = commit_files(project.repository, files, message_of(changed)) if commit else ""
-    return Bumped(bumps, made)
+    message = message_of(changed) if commit else ""
+    return Bumped(bumps, write_files(project.repository, files, message))
 
 
 def _edited(project: Project, bump: Bump) -> bytes:
@@ -61,7 +61,7 @@ def _edited(project: Project, bump: Bump) -> bytes:
         data = (project.repository.root / place).read_bytes()
     except OSError as error:
         message = f"{place} can't be read: {error.strerror}"
-        raise FailedError(message, "Check it out: `git checkout -- .`") from None
+        raise FailedError(message, f"Check it out: `git checkout -- {place}`") from None
     values: dict[yamlfile.Path, str] = {
         ("dependencies", each.position, "version"): each.new for each in bump.ranges
     }
@@ -71,6 +71,7 @@ def _edited(project: Project, bump: Bump) -> bytes:
         values["appVersion",] = bump.app_version
     for path, value in values.items():
         data = yamlfile.replace_at(data, path, value, place)
+    metadata.read(data, place)
     return data
 
 

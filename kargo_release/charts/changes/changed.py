@@ -16,6 +16,7 @@ from kargo_release.charts.changes.renames import renames
 from kargo_release.charts.changes.trees import ChartTrees
 from kargo_release.charts.desired import counted
 from kargo_release.charts.project import Project
+from kargo_release.charts.sources import CHART_FILE
 from kargo_release.errors import InvalidError, hint
 from kargo_release.git import objects
 from kargo_release.git.repository import Commit, short
@@ -80,8 +81,6 @@ def compared_charts(
     base = _base(project, since) if since is not None else None
     trees = ChartTrees(repository, head.sha, folder)
     releases = Releases(repository, project.settings.git.tag, trees.names)
-    if base is None and not releases.names and repository.is_shallow:
-        raise _cut_off("has no tag of a release")
     looking = _Comparison(project, head, trees, releases)
     found = {each.name: each for each in looking.of_all(base, waits, only)}
     for name in only:
@@ -137,6 +136,9 @@ class _Comparison:
         self._last = {name: self._last_of(name) for name in names}
         before = {name: base.sha if base else _commit(self._last[name]) for name in names}
         asked = [name for name in names if not only or name in only]
+        if not base and not all(map(before.get, asked)) and self._project.repository.is_shallow:
+            name = next(each for each in asked if not before[each])
+            raise _cut_off(f"has no tag of a release of {name}")
         known = self._by_time({name: before[name] for name in asked if before[name]})
         touched = self._trees.touched(known)
         found = {name: self._row(name, before[name], Kind.UNCHANGED) for name in names}
@@ -145,6 +147,7 @@ class _Comparison:
             waits(f"comparing {counted(len(touched))} with earlier commits")
         new = [name for name in asked if not before[name]]
         found.update(self._compared(sorted({*touched, *new}), known))
+        found.update((name, self._misled(name)) for name in asked if name not in {*known, *new})
         gone = self._gone(base, found)
         named = renames(self._project.repository, self._folder, self._head.sha, found, gone)
         kept = [each for each in gone if each.name not in named.values()]
@@ -157,7 +160,7 @@ class _Comparison:
         return ChartChange(name, kind, self._trees.version(name), self._last[name], base)
 
     def _by_time(self, commits: Mapping[str, str]) -> dict[str, str]:
-        """Return what charts are compared with, the oldest first.
+        """Return what charts are compared with, the oldest first; without what is no commit.
 
         Raises:
             InvalidError: The clone lacks one of the commits.
@@ -167,7 +170,20 @@ class _Comparison:
         if lacking:
             commit = short(min(lacking))
             raise _cut_off(f"lacks commit {commit}, which a chart was released from")
-        return dict(sorted(commits.items(), key=lambda each: (times[each[1]], each[1])))
+        real = ((name, commit) for name, commit in commits.items() if times[commit] >= 0)
+        return dict(sorted(real, key=lambda each: (times[each[1]], each[1])))
+
+    def _misled(self, name: str) -> ChartChange:
+        """Return a chart whose release's tag stands for something else than a commit."""
+        row = self._row(name, "", Kind.FAILED)
+        tag = row.last.tag if row.last else ""
+        return replace(
+            row,
+            error=InvalidError(
+                f"the tag {tag} stands for no commit",
+                f"Remove it (`git tag -d {tag}`, and from the remote), or let it name a commit.",
+            ),
+        )
 
     def _compared(self, names: Sequence[str], before: Mapping[str, str]) -> dict[str, ChartChange]:
         """Return the charts by what packing them as they were and as they are tells."""
@@ -195,7 +211,7 @@ class _Comparison:
         if name in now.errors:
             return replace(row, kind=Kind.FAILED, error=now.errors[name])
         if name in then.errors:  # it was not there, or could not be released
-            return replace(row, kind=Kind.NEW if not row.last else Kind.CHANGED)
+            return replace(row, kind=Kind.CHANGED if self._was_there(name, commit) else Kind.NEW)
         others = {
             each.name for packed in (then, now) for each in packed.charts[name].every_source()
         }
@@ -205,6 +221,11 @@ class _Comparison:
         kind = Kind.CHANGED if any(not each.chart for each in files) else Kind.DEPENDENT
         return replace(row, kind=kind, files=files)
 
+    def _was_there(self, name: str, commit: str) -> bool:
+        path = f"{commit}:{self._folder}/{name}/{CHART_FILE}"
+        is_here = objects.resolve(self._project.repository, [path])
+        return bool(is_here or elsewhere(self._project, commit, name))
+
     def _gone(self, base: Commit | None, found: Mapping[str, ChartChange]) -> list[ChartChange]:
         """Return the charts that were there, and are not."""
         if base is None:
@@ -212,7 +233,9 @@ class _Comparison:
         else:
             names = {*ChartTrees(self._project.repository, base.sha, self._folder).names}
             names -= found.keys()
-        rows = ((name, self._releases.last(name)) for name in sorted(names))
+        rows = [(name, self._releases.last(name)) for name in sorted(names)]
+        # A tag of the same form may be of something else than a chart.
+        rows = [(n, last) for n, last in rows if base or self._was_there(n, _commit(last))]
         return [
             ChartChange(
                 name,

@@ -1,7 +1,7 @@
 """What is to be done about a chart that changed: release it, develop it, or bump it first."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kargo_release.charts.changes.change import ChartChange, Kind
@@ -41,6 +41,11 @@ class Due:
         """The chart's name."""
         return self.change.name
 
+    @property
+    def is_release(self) -> bool:
+        """Whether its own version is released."""
+        return self.step is Step.RELEASE
+
 
 def decide(change: ChartChange, since: ChartChange | None, *, dev: bool) -> Due:
     """Return what is to be done about a chart.
@@ -56,6 +61,22 @@ def decide(change: ChartChange, since: ChartChange | None, *, dev: bool) -> Due:
         return Due(change, Step.NONE, False, is_own)
     step = Step.DEVELOP if dev or change.is_released else Step.RELEASE
     return Due(change, step, change.is_released, is_own)
+
+
+def with_packed(due: Sequence[Due], charts: Iterable[ResolvedChart]) -> list[Due]:
+    """Return the charts, released too what others pack whose release was left out so far.
+
+    Args:
+        due: All charts that changed.
+        charts: Those to release.
+    """
+    packed = {source.name for chart in charts for source in chart.every_source()}
+    return [
+        replace(each, step=Step.RELEASE)
+        if each.name in packed and each.change.is_due and not each.change.is_released
+        else each
+        for each in due
+    ]
 
 
 def check_bumped(due: Iterable[Due], *, cascade: bool) -> None:

@@ -1,5 +1,6 @@
 """Charts as a commit of the past held them, packed as a release of it would have."""
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -32,5 +33,14 @@ def elsewhere(project: Project, commit: str, name: str) -> str:
     listing = project.repository.run(["ls-tree", "-r", "-z", "--name-only", commit])
     end = f"/{name}/{CHART_FILE}"
     paths = [path.decode(errors="surrogateescape") for path in listing.split(b"\0")]
+    charts = {posixpath.dirname(path) for path in paths if posixpath.basename(path) == CHART_FILE}
     found = [path.removesuffix(end) for path in paths if path.endswith(end)]
+    # What lies in another chart is that one's copy of it.
+    found = [each for each in found if not charts.intersection(_around(each))]
     return found[0] if len(found) == 1 and found[0] != project.settings.charts else ""
+
+
+def _around(folder: str) -> list[str]:
+    """Return a folder, and those that it lies in."""
+    parts = folder.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]

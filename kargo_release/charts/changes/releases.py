@@ -49,6 +49,8 @@ class Releases:
         found = self._known.of(name)
         if not found:
             return None
+        if exact := next((each for each in found if each.version == version), None):
+            return _release(exact)  # of several that differ in +build alone, the very one
         limit = versions.precedence_of(version) if versions.is_strict(version) else None
         ages = ((each, versions.precedence_of(each.version) or ()) for each in found)
         older = (each for each, age in ages if limit and age <= limit)

@@ -16,6 +16,8 @@ from kargo_release.git.repository import Repository
 
 # Every value that can be a file:// dependency, and perhaps some that are none: a comment's.
 _LOCAL = re.compile(rb"file://([^\s\"',}\]#]+)")
+# Where one ends as nearly all do, what was found is all of it.
+_WHOLE = re.compile(rb"file://[^\s\"',}\]#]+[\"']?[ \t\r]*(?:[ \t]#.*)?$", re.MULTILINE)
 _VERSION = re.compile(
     rb"^version:[ \t]*[\"']?([0-9A-Za-z.+-]+)[\"']?[ \t\r]*(?:#.*)?$", re.MULTILINE
 )
@@ -93,7 +95,8 @@ class ChartTrees:
             data = found[files[folder]].data
             self._needs[folder] = tuple(_needs(folder, data))
             self._versions[folder] = _version(data)
-            if b"\\" in data:  # a text may be written in another way
+            is_whole = len(_WHOLE.findall(data)) == data.count(b"file:")
+            if b"\\" in data or not is_whole:  # a text may be written in another way
                 self._doubtful.add(folder)
 
     def _chart_file(self, folder: str) -> str:
@@ -120,8 +123,9 @@ def _needs(folder: str, chart_file: bytes) -> Iterator[str]:
 
 def _version(chart_file: bytes) -> str:
     """Return the version, in most files without reading all of the YAML, which takes a while."""
-    if found := _VERSION.search(chart_file):
-        return found[1].decode()
+    found = _VERSION.findall(chart_file)
+    if len(found) == 1:
+        return str(found[0].decode())
     try:
         version = yamlfile.read_mapping(chart_file, CHART_FILE).get("version")
     except InvalidError:  # told of the chart when it is packed
