@@ -10,6 +10,7 @@ from kargo_release.git.repository import short
 # The specification's 1 to 5 and 13: a type, a scope in parentheses, a mark of a breaking change.
 _HEADER = re.compile(r"(?P<type>[A-Za-z]+)(?:\((?P<scope>[^()\r\n]*)\))?(?P<breaking>!)?: +\S")
 _FOOTER = re.compile(r"^BREAKING[ -]CHANGE: +\S", re.MULTILINE)  # 8, 12 and 16
+_REVERTED = re.compile(r"^This reverts commit ([0-9a-f]{7,64})", re.MULTILINE)  # git-revert(1)
 _PARTS = {"feat": Part.MINOR, "fix": Part.PATCH}
 _SHOWN = 60  # characters of a subject
 
@@ -22,11 +23,16 @@ def evidence_of(messages: Iterable[Message], name: str, others: set[str]) -> Ite
         name: Its name.
         others: All of its kind: a scope that names another one says nothing of this one.
     """
+    messages = list(messages)
+    reverted = tuple(oid for each in messages for oid in _REVERTED.findall(each.text))
     for message in messages:
+        if message.commit.startswith(reverted):
+            continue
         subject = message.text.partition("\n")[0].strip()
         part = _part(subject, message.text, others - {name})
         if part is not None:
-            yield Evidence(part, f"commit {short(message.commit)}: {subject:.{_SHOWN}}")
+            footer = " (BREAKING CHANGE)" if _FOOTER.search(message.text) else ""
+            yield Evidence(part, f"commit {short(message.commit)}: {subject:.{_SHOWN}}{footer}")
 
 
 def _part(subject: str, text: str, others: set[str]) -> Part | None:

@@ -36,11 +36,16 @@ class ResolvedChart:
         """How many charts lie in one another, itself included."""
         return 1 + max((dependency.depth for dependency in self.dependencies), default=0)
 
+    def every_chart(self) -> Iterator["ResolvedChart"]:
+        """Yield the chart itself and all its dependencies, at any depth."""
+        yield self
+        for dependency in self.dependencies:
+            yield from dependency.every_chart()
+
     def every_source(self) -> Iterator[ChartSource]:
         """Yield the chart's own source and those of all its dependencies, at any depth."""
-        yield self.source
-        for dependency in self.dependencies:
-            yield from dependency.every_source()
+        for chart in self.every_chart():
+            yield chart.source
 
     def packs_any(self, names: Container[str]) -> bool:
         """Whether one of the charts in it, at any depth, is called so."""

@@ -23,7 +23,8 @@ from kargo_release.charts.project import Project
 from kargo_release.charts.release import Audience, release_charts
 from kargo_release.charts.route import Rows
 from kargo_release.charts.sources import Sources
-from kargo_release.errors import KargoError
+from kargo_release.errors import KargoError, RefusedError
+from kargo_release.git.repository import short
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,15 @@ def _decided(project: Project, found: Changes, asked: Asked, observer: Observer)
     if asked.since is not None:
         compared = changed_charts(project, asked.since, observer.waits)
         since = {each.name: each for each in compared.charts}
-    changed = [each for each in found.charts if each.kind is not Kind.UNCHANGED]
+    changed = [each for each in found.charts if _is_told(each, since)]
     return [decide(each, since.get(each.name), dev=asked.dev) for each in changed]
+
+
+def _is_told(chart: ChartChange, since: Mapping[str, ChartChange]) -> bool:
+    """Whether a chart is not as it was; one that is gone only where it went since."""
+    if chart.kind is Kind.DELETED:
+        return chart.name in since
+    return chart.kind is not Kind.UNCHANGED
 
 
 def _charts(project: Project, found: Changes, names: Sequence[str]) -> dict[str, ResolvedChart]:
@@ -123,9 +131,23 @@ def _released(
     """Release, then develop; a release that was refused or failed is mended first."""
     rows: Rows = []
     if names:
-        rows = release_charts(project, names, None, observer, dry_run=asked.dry_run)
+        rows = release_charts(project, names, commit, observer, dry_run=asked.dry_run)
     others = [each.name for each in due if each.step is Step.DEVELOP]
     if not others or any(row.error for row in rows):
         return ChangedRelease(commit, due, rows)
+    _check_still_at(project, commit)
     developed = release_dev_charts(project, others, observer, dry_run=asked.dry_run)
     return ChangedRelease(commit, due, rows, developed.rows, developed.errors)
+
+
+def _check_still_at(project: Project, commit: str) -> None:
+    """Refuse to develop what was not looked at.
+
+    Raises:
+        RefusedError: Somebody has committed meanwhile.
+    """
+    head = project.repository.commit().sha
+    if head != commit:
+        raise RefusedError(
+            f"HEAD was {short(commit)}, and is {short(head)} now", "Run this again, in peace."
+        )

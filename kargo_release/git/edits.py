@@ -45,6 +45,9 @@ def write_files(repository: Repository, files: Mapping[str, bytes], message: str
             before[path] = (repository.root / path).read_bytes()
             (repository.root / path).write_bytes(data)
         return _committed(repository, files, message) if message else ""
+    except KeyboardInterrupt:
+        _put_back(repository, before)
+        raise
     except OSError as error:
         _put_back(repository, before)
         place = error.filename or "a file"

@@ -1,5 +1,6 @@
 """The commits that led to one, by what they touched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kargo_release.git.repository import Commit, Repository
@@ -36,9 +37,9 @@ def last_change(repository: Repository, head: Commit, path: str, lines: str) -> 
 
 
 def messages_touching(
-    repository: Repository, since: str, head: Commit, folder: str
+    repository: Repository, since: str, head: Commit, folders: Sequence[str]
 ) -> list[Message]:
-    """Return the messages of commits that changed something below a folder, newest first.
+    """Return the messages of commits that changed something below folders, newest first.
 
     Merges are left out, for the commits that they bring in are there; and all but the newest 1,000.
 
@@ -46,9 +47,9 @@ def messages_touching(
         repository: The clone.
         since: Commits that led to this one are left out.
         head: The newest commit.
-        folder: From the repository's root.
+        folders: From the repository's root.
     """
     form = ["-z", "--no-merges", f"--max-count={_MOST}", "--format=%H%n%B", "--no-show-signature"]
-    listing = repository.run(["log", *form, f"{since}..{head.sha}", "--", f"{folder}/"])
+    listing = repository.run(["log", *form, f"{since}..{head.sha}", "--", *folders])
     texts = (each.decode(errors="replace") for each in listing.split(b"\0") if each)
     return [Message(commit, text) for commit, _, text in (each.partition("\n") for each in texts)]

@@ -54,10 +54,10 @@ def bump_image(
     head = project.repository.commit()
     images = read_images(project.repository.tree(head), project.settings.images)
     [image] = images.named([app])
+    check_clean(project.repository, [image.folder])
     bump = _bump(project, head, image, part, to, set(images))
     if not bump.is_raised:
         return bump
-    check_clean(project.repository, [image.folder])
     place = f"{image.folder}/{FILE_NAME}"
     data = _edited(project, place, bump.new)
     read_image(app, image.folder, data)
@@ -86,7 +86,7 @@ def _proposed(project: Project, head: Commit, image: Image, apps: set[str]) -> I
     repository, old = project.repository, image.version
     file = f"{image.folder}/{FILE_NAME}"
     since = last_change(repository, head, file, _LINES) or last_change(repository, head, file, "")
-    messages = messages_touching(repository, since, head, image.folder) if since else []
+    messages = messages_touching(repository, since, head, [image.folder]) if since else []
     if not messages:
         return ImageBump(image.app, old, old, (f"nothing changed since it became {old}",))
     found = list(conventional.evidence_of(messages, image.app, apps))

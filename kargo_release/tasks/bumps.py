@@ -1,5 +1,6 @@
 """The commands that raise versions."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,7 @@ def _check(names: "Sequence[str]", part: str, to: str, *, changed: bool) -> None
 def _document(done: "Bumped", *, dry_run: bool) -> dict[str, Any]:
     return {
         "charts": [_chart(each, dry_run=dry_run) for each in done.bumps],
+        "passed_over": list(done.passed_over),
         "commit": done.commit or None,
     }
 
@@ -100,9 +102,18 @@ def _chart(bump: "Bump", *, dry_run: bool) -> dict[str, Any]:
 
 
 def _text(done: "Bumped") -> str:
+
     lines = [line for each in done.bumps for line in _lines(each)]
+    lines += [f"passed over, for it can't be packed: {name}" for name in done.passed_over]
     lines += _committed(done.commit)
-    return "\n".join(lines) or "no chart changed itself since it was released"
+    return _shown(lines) or "no chart changed itself since it was released"
+
+
+def _shown(lines: "Sequence[str]") -> str:
+    """Return the lines, in which commits and charts may have written anything, as text alone."""
+    from kargo_release.console import Console
+
+    return "\n".join(map(Console(sys.stdout).line, lines))
 
 
 def _committed(commit: str) -> "list[str]":
@@ -158,4 +169,4 @@ def bump_image(
     version = f"{done.old} → {done.new}" if done.is_raised else done.old
     lines = [f"{done.app}  {version}", *(f"  {reason}" for reason in done.reasons)]
     lines += _committed(done.commit)
-    return Reply("\n".join(lines), {"images": [image], "commit": done.commit or None})
+    return Reply(_shown(lines), {"images": [image], "commit": done.commit or None})

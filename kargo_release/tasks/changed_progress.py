@@ -29,7 +29,7 @@ class ChangedProgress(ReleaseProgress):
 def lines(due: Sequence[Due]) -> list[list[str]]:
     """Return the cells of a table of charts that changed."""
     return [
-        [each.name, each.change.version or "-", str(each.change.kind), to_do(each), why(each)]
+        [each.name, each.change.version or "-", str(each.change.kind), to_do(each), each.change.why]
         for each in due
     ]
 
@@ -37,9 +37,3 @@ def lines(due: Sequence[Due]) -> list[list[str]]:
 def to_do(due: Due) -> str:
     """Return what is to be done about a chart, in words."""
     return f"{due.step}, bump" if due.needs_bump else str(due.step)
-
-
-def why(due: Due) -> str:
-    """Return why, in one line."""
-    rendered = (f"{due.change.render} render",) if due.change.render else ()
-    return "; ".join((*due.change.reasons, *rendered))

@@ -67,7 +67,13 @@ def _reply(done: "ChangedRelease", markdown: str, environ: "Mapping[str, str]") 
     document["commit"] = done.commit
     tell_errors({row.desired.title: row.error for row in rows if row.error} | {**done.errors})
     reply = Reply(_text(done), document, chart_documents.exit_code(rows, done.errors))
-    return handed_on(reply, environ, chart_documents.release_outputs(rows), markdown)
+    fresh = [*done.rows, *filter(_is_new, done.dev_rows)]
+    return handed_on(reply, environ, chart_documents.release_outputs(fresh), markdown)
+
+
+def _is_new(row: Any) -> bool:
+    """Whether a development version is another than before."""
+    return any(str(outcome) != "unchanged" for outcome in row.outcomes.values())
 
 
 def _change(due: Any) -> dict[str, Any]:

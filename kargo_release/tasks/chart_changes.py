@@ -71,10 +71,5 @@ def _text(charts: "Sequence[ChartChange]", unchanged: int) -> str:
     counted = f"{unchanged} chart{'' if unchanged == 1 else 's'} unchanged"
     if not charts:
         return counted
-    lines = [[each.name, each.version or "-", str(each.kind), _why(each)] for each in charts]
+    lines = [[each.name, each.version or "-", str(each.kind), each.why] for each in charts]
     return f"{table(('chart', 'version', 'change', 'why'), lines)}\n{counted}"
-
-
-def _why(chart: "ChartChange") -> str:
-    rendered = (f"{chart.render} render",) if chart.render else ()
-    return "; ".join((*chart.reasons, *rendered))

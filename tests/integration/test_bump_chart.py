@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from changing import MAP, set_version, write_chart, write_library, write_platform
+from changing import MAP, NEEDS, set_version, write_chart, write_library, write_platform
 from sandbox import Ended, Sandbox
 
 
@@ -204,6 +204,65 @@ def test_bumps_what_takes_a_version_that_it_did_not(charts: Sandbox) -> None:
         "kargo": "2.0.0", "kano": "1.0.1", "web": "1.0.1"
     }  # fmt: skip
     assert chart["kano"]["stale_lock"] is True
+
+
+def test_proposes_nothing_where_history_is_cut_off(charts: Sandbox, tmp_path: Path) -> None:
+    charts.write("charts/alone/values.yaml", "greeting: a\n")
+    charts.commit("feat(alone)!: greet otherwise")
+    shallow = tmp_path / "shallow"
+    charts.git("clone", "-q", "--depth=1", f"file://{charts.path}", str(shallow))
+    clone = Sandbox(shallow)
+    clone.git("fetch", "-q", "--depth=1", "--tags")
+
+    ended = refused(clone, 2, "alone")
+    assert ended.tells("may lack commits since alone-1.0.0", "fetch-depth: 0")
+    assert found(clone, "alone", "--part", "minor") == {"alone": "1.1.0"}
+
+
+def test_reads_what_commits_said_where_the_charts_were(charts: Sandbox) -> None:
+    charts.write("charts/alone/values.yaml", "greeting: a\n")
+    charts.commit("feat(alone)!: greet otherwise")
+    charts.git("mv", "charts", "helm")
+    charts.write("kargo-release.yaml", "charts: helm\n")
+    charts.commit("Move all charts")
+
+    assert found(charts, "alone") == {"alone": "2.0.0"}
+
+
+def test_what_was_reverted_counts_for_nothing(charts: Sandbox) -> None:
+    charts.write("charts/alone/values.yaml", "greeting: a\n")
+    charts.commit("feat(alone)!: greet otherwise")
+    charts.git("revert", "--no-edit", "HEAD")
+    charts.write("charts/alone/values.yaml", "greeting: b\n")
+    commit = charts.commit("fix: greet")
+
+    assert bumped(charts, "alone")["alone"]["reasons"] == [
+        f"patch: commit {commit[:12]}: fix: greet"
+    ]
+
+
+def test_adjusts_ranges_of_libraries_elsewhere(charts: Sandbox) -> None:
+    needs = NEEDS % ("kargo", "file://../../charts/kargo")
+    about_it = f"apiVersion: v2\nname: middle\nversion: 1.0.0\ntype: library\n{needs}"
+    charts.write("libs/middle/Chart.yaml", about_it)
+    write_chart(charts, "top", needs="middle", at="file://../../libs/{}")
+    charts.write("charts/broken/Chart.yaml", "name: [\n")
+    charts.commit()
+
+    ended = charts.run("bump-chart", "kargo", "--to", "2.0.0", "--json")
+    middle = next(e for e in ended.document["charts"] if e["name"] == "middle")
+    assert middle["ranges"] == [{"name": "kargo", "old": "^1.0.0", "new": "^2.0.0"}]
+    assert ended.document["passed_over"] == ["broken"]
+    charts.git("commit", "-aqm", "Bump")
+    assert charts.run("package-chart", "top", "--dry-run").exit_code == 0
+
+
+def test_prints_what_others_wrote_as_text(charts: Sandbox) -> None:
+    charts.write("charts/alone/values.yaml", '"k\\r::error::x\\e[31m": 1\n')
+    charts.commit("feat: a\r::warning::pwned \x1b[31m")
+    ended = charts.run("bump-chart", "alone", environ={"GITHUB_ACTIONS": "true"})
+
+    assert not {"\r", "\x1b"} & set(ended.out)
 
 
 def test_goes_not_backwards(charts: Sandbox) -> None:

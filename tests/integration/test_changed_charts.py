@@ -370,6 +370,18 @@ def test_comes_to_an_end_where_libraries_are_missing_at_two_depths(charts: Sandb
     assert found == {"kano": "failed", "kargo": "deleted", "web": "failed"}
 
 
+def test_tells_a_chart_whose_description_was_lost(charts: Sandbox) -> None:
+    charts.git("rm", "-q", "charts/alone/Chart.yaml")
+    charts.write("charts/never/templates/a.yaml", "a: b\n")
+    charts.commit()
+
+    found = {each["name"]: each["reasons"] for each in refused(charts).document["charts"]}
+    assert found == {
+        "alone": ["charts/alone/ has no Chart.yaml"],
+        "never": ["charts/never/ has no Chart.yaml"],
+    }
+
+
 def test_passes_over_a_folder_that_is_no_chart(charts: Sandbox) -> None:
     charts.write("charts/notes/README.md", "no chart\n")
     charts.commit()

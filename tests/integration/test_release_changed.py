@@ -178,6 +178,60 @@ def test_refuses_what_is_not_committed(charts: Sandbox) -> None:
     assert ended.tells("not committed: charts/alone/values.yaml", "Commit or remove that")
 
 
+def test_judges_dependents_by_the_base(charts: Sandbox) -> None:
+    write_library(charts, version="1.1.0", says="x-")
+    charts.commit()
+    released(charts)
+    text = (charts.path / "charts/kargo/templates/_names.tpl").read_text()
+    charts.write("charts/kargo/templates/_names.tpl", f"{{{{/* more */}}}}\n{text}")
+    set_version(charts, "kargo", "1.1.0", "1.1.1")
+    charts.commit()
+
+    asked = ("--require-bump", "--cascade", "--dry-run")
+    assert charts.run("release-changed", *asked).exit_code == 3  # kano rendered otherwise before
+    assert steps(released(charts, *asked, "--since", "HEAD~1")) == {"kargo": "1.1.1"}
+
+
+def test_refuses_what_packs_a_chart_that_lacks_its_bump(charts: Sandbox) -> None:
+    write_chart(charts, "top", needs="kano")
+    charts.commit()
+    released(charts)
+    write_library(charts, version="1.1.0", says="x-")
+    set_version(charts, "top", "1.0.0", "1.0.1")
+    charts.commit()
+
+    ended = charts.run("release-changed", "--json")
+    assert ended.exit_code == 3
+    assert ended.tells("top packs kano, which changed since 1.0.0", "bump-chart kano")
+
+
+def test_tells_only_what_went_since(charts: Sandbox) -> None:
+    charts.git("rm", "-rq", "charts/web")
+    charts.commit()
+    charts.write("charts/alone/values.yaml", "greeting: new\n")
+    charts.commit()
+
+    assert sorted(changes(released(charts, "--since", "HEAD~1"))) == ["alone"]
+
+
+def test_refuses_a_folder_that_is_not_there(charts: Sandbox) -> None:
+    charts.environ["KARGO_RELEASE_CHARTS"] = "nope"
+    ended = charts.run("release-changed", "--json")
+    assert ended.exit_code == 2
+    assert ended.tells("there is no folder nope/ at", "set `charts`")
+
+
+def test_hands_on_only_what_is_new(charts: Sandbox, tmp_path: Path) -> None:
+    charts.write("charts/alone/values.yaml", "greeting: new\n")
+    charts.commit()
+    released(charts)
+    outputs = tmp_path / "outputs"
+    charts.environ |= {"GITHUB_OUTPUT": str(outputs)}
+    released(charts)
+
+    assert outputs.read_text().splitlines() == ["charts=[]", "has_charts=false"]
+
+
 def test_cascade_is_of_no_use_alone(charts: Sandbox) -> None:
     ended = charts.run("release-changed", "--cascade", "--json")
     assert ended.exit_code == 2

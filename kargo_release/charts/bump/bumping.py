@@ -16,9 +16,10 @@ from kargo_release.git.edits import check_clean, write_files
 
 @dataclass(frozen=True)
 class Bumped:
-    """What was bumped, and the commit that holds it; empty where none was made."""
+    """What was bumped, what could not be looked at, and the commit; empty where none was made."""
 
     bumps: Sequence[Bump]
+    passed_over: Sequence[str]
     commit: str = ""
 
 
@@ -44,14 +45,15 @@ def bump_charts(
         RefusedError: A version would go backwards or is released, or a chart is not committed.
         FailedError: A file can't be written, or Git can't commit.
     """
-    bumps = plan_bumps(project, wish, waits)
-    changed = [each for each in bumps if each.is_change]
-    check_clean(project.repository, [each.folder for each in changed])
+    plan = plan_bumps(project, wish, waits)
+    changed = [each for each in plan.bumps if each.is_change]
+    check_clean(project.repository, [each.folder for each in plan.bumps])
     files = {f"{each.folder}/{CHART_FILE}": _edited(project, each) for each in changed}
     if dry_run or not files:
-        return Bumped(bumps)
+        return Bumped(plan.bumps, plan.passed_over)
     message = message_of(changed) if commit else ""
-    return Bumped(bumps, write_files(project.repository, files, message))
+    made = write_files(project.repository, files, message)
+    return Bumped(plan.bumps, plan.passed_over, made)
 
 
 def _edited(project: Project, bump: Bump) -> bytes:

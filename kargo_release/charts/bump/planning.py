@@ -1,7 +1,7 @@
 """Works out which charts to bump, and to what: dependencies before those that pack them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from kargo_release.bump import Part, check_forward, raised
@@ -9,9 +9,10 @@ from kargo_release.charts.bump.bumps import Bump, RangeChange, Wish
 from kargo_release.charts.bump.proposal import Past, propose
 from kargo_release.charts.bump.ranges import adjusted
 from kargo_release.charts.changes.change import Kind
-from kargo_release.charts.changes.changed import Compared, compared_charts
+from kargo_release.charts.changes.changed import Compared, compared_charts, cut_off
 from kargo_release.charts.changes.due import refuse_unreadable
 from kargo_release.charts.changes.pairs import RenderedPair, rendered_pairs
+from kargo_release.charts.changes.past import folder_at
 from kargo_release.charts.dependencies import ResolvedChart, resolve
 from kargo_release.charts.desired import counted
 from kargo_release.charts.destinations.tags import tag_of
@@ -24,7 +25,15 @@ from kargo_release.git.history import messages_touching
 _SELF = (Kind.CHANGED, Kind.RENAMED)
 
 
-def plan_bumps(project: Project, wish: Wish, waits: Callable[[str], None]) -> list[Bump]:
+@dataclass(frozen=True)
+class BumpPlan:
+    """What a bump changes, and the charts that could not be looked at."""
+
+    bumps: Sequence[Bump]
+    passed_over: Sequence[str]
+
+
+def plan_bumps(project: Project, wish: Wish, waits: Callable[[str], None]) -> BumpPlan:
     """Return what a bump changes in charts, as HEAD holds them; also those that stay as they are.
 
     Args:
@@ -39,19 +48,17 @@ def plan_bumps(project: Project, wish: Wish, waits: Callable[[str], None]) -> li
     compared = compared_charts(project, None, waits)
     sources = Sources(project.repository.tree(compared.commit), project.settings.charts)
     charts = {name: resolve(sources.named(name), sources) for name in wish.names}
-    charts = {**_others(sources), **charts}
-    return list(_Planner(project, wish, compared, charts, waits).bumps())
+    others = {name: _readable(name, sources) for name in sources.names if name not in charts}
+    charts |= {name: each for name, each in others.items() if each is not None}
+    bumps = _Planner(project, wish, compared, charts, waits).bumps()
+    return BumpPlan(tuple(bumps), [name for name, each in others.items() if each is None])
 
 
-def _others(sources: Sources) -> dict[str, ResolvedChart]:
-    """Return all charts that can be read; what packs one that can't is broken anyhow."""
-    found: dict[str, ResolvedChart] = {}
-    for name in sources.names:
-        try:
-            found[name] = resolve(sources.named(name), sources)
-        except InvalidError:
-            continue
-    return found
+def _readable(name: str, sources: Sources) -> ResolvedChart | None:
+    try:
+        return resolve(sources.named(name), sources)
+    except InvalidError:
+        return None
 
 
 class _Planner:
@@ -70,7 +77,10 @@ class _Planner:
         self._compared = compared
         self._changes = {each.name: each for each in compared.charts}
         self._charts = charts
-        self._order = sorted(charts.values(), key=lambda chart: (chart.depth, chart.source.name))
+        # Those that they pack, too, wherever they lie: their ranges count as well.
+        every = {one.source.folder: one for chart in charts.values() for one in chart.every_chart()}
+        self._order = sorted(every.values(), key=lambda chart: (chart.depth, chart.source.folder))
+        self._folders = {name: chart.source.folder for name, chart in charts.items()}
         self._waits = waits
         self._new: dict[str, str] = {}
         self._tags = project.repository.local_tags()
@@ -116,7 +126,9 @@ class _Planner:
         """Yield what changes, and what was asked for and does not."""
         for chart in self._order:
             bump = self._beside_others(chart)
-            is_wanted = bump.name in self._wanted or (self._wish.cascade and bump.ranges)
+            is_chart = self._folders.get(bump.name) == bump.folder
+            is_wanted = bump.name in self._wanted or (self._wish.cascade and bool(bump.ranges))
+            is_wanted = is_wanted and is_chart
             if is_wanted:
                 bump = self._with_version(bump, chart.source)
             if is_wanted or bump.is_change or bump.has_stale_lock:
@@ -137,7 +149,7 @@ class _Planner:
         bump = replace(bump, new=new, reasons=reasons, app_version=app_version)
         if bump.is_raised:
             self._check(bump)
-            self._new[bump.name] = new
+            self._new[bump.folder] = new
         return bump
 
     def _target(
@@ -173,8 +185,11 @@ class _Planner:
         pair, last = self._compared.pairs.get(source.name), self._changes[source.name].last
         if pair is None or pair.before is None or last is None:
             return None
+        if self._project.repository.is_shallow:  # messages would be missed
+            raise cut_off(f"may lack commits since {last.tag}")
+        folders = {source.folder, folder_at(self._project, last.commit, source.name)} - {""}
         messages = messages_touching(
-            self._project.repository, last.commit, self._compared.commit, source.folder
+            self._project.repository, last.commit, self._compared.commit, sorted(folders)
         )
         return Past(pair.before, pair.after, self._rendered.get(source.name), messages)
 
@@ -201,13 +216,12 @@ class _Planner:
             )
 
     def _ranges(self, chart: ResolvedChart) -> Iterator[RangeChange]:
-        packed = {each.source.name for each in chart.dependencies} & self._new.keys()
+        folders = {each.source.name: each.source.folder for each in chart.dependencies}
         for position, needed in enumerate(chart.source.metadata.dependencies):
-            if needed.name in packed and needed.repository:
-                new = adjusted(needed.version, self._new[needed.name])
-                if new != needed.version:
-                    yield RangeChange(position, needed.name, needed.version, new)
+            new = self._new.get(folders.get(needed.name, "")) if needed.repository else None
+            if new and (range_ := adjusted(needed.version, new)) != needed.version:
+                yield RangeChange(position, needed.name, needed.version, range_)
 
     def _has_stale_lock(self, chart: ResolvedChart) -> bool:
-        packed = {each.source.name for each in chart.dependencies}
+        packed = {each.source.folder for each in chart.dependencies}
         return LOCK_FILE in chart.source.files and bool(packed & self._new.keys())

@@ -100,6 +100,12 @@ class ChartChange:
             return ("what was released can't be packed any more",)
         return tuple(_reason(chart, files) for chart, files in self._by_chart().items())
 
+    @property
+    def why(self) -> str:
+        """The same in one line, and how it renders."""
+        rendered = (f"{self.render} render",) if self.render else ()
+        return "; ".join((*self.reasons, *rendered))
+
     def _by_chart(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for each in self.files:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from kargo_release.charts.catalogue import Packed
 from kargo_release.charts.changes.change import ChartChange, Kind, differing
 from kargo_release.charts.changes.pairs import Pair, rendered_pairs
-from kargo_release.charts.changes.past import elsewhere, packed_at
+from kargo_release.charts.changes.past import elsewhere, folder_at, packed_at
 from kargo_release.charts.changes.releases import LastRelease, Releases
 from kargo_release.charts.changes.renames import renames
 from kargo_release.charts.changes.trees import ChartTrees
 from kargo_release.charts.desired import counted
 from kargo_release.charts.project import Project
-from kargo_release.charts.sources import CHART_FILE
+from kargo_release.charts.sources import Sources
 from kargo_release.errors import InvalidError, hint
 from kargo_release.git import objects
 from kargo_release.git.repository import Commit, short
@@ -80,6 +80,11 @@ def compared_charts(
     head = repository.commit()
     base = _base(project, since) if since is not None else None
     trees = ChartTrees(repository, head.sha, folder)
+    if not trees.is_there:
+        raise InvalidError(
+            f"there is no folder {folder}/ at {short(head.sha)}",
+            "Commit it, or set `charts` to the one that there is.",
+        )
     releases = Releases(repository, project.settings.git.tag, trees.names)
     looking = _Comparison(project, head, trees, releases)
     found = {each.name: each for each in looking.of_all(base, waits, only)}
@@ -101,14 +106,15 @@ def _base(project: Project, since: str) -> Commit:
         return repository.commit(since)
     except InvalidError as error:
         if repository.is_shallow:
-            raise _cut_off(f"has no commit {since!r:.100}") from None
+            raise cut_off(f"has no commit {since!r:.100}") from None
         raise InvalidError(
             error.message,
             f"{error.remedy} After a forced push the old head is gone: leave out --since.",
         ) from None
 
 
-def _cut_off(what: str) -> InvalidError:
+def cut_off(what: str) -> InvalidError:
+    """Return the error for a shallow clone in which something can't be told."""
     return InvalidError(
         f"the history of this clone is cut off, and {what}",
         "`git fetch --unshallow --tags` brings it; of actions/checkout, `fetch-depth: 0`.",
@@ -138,7 +144,7 @@ class _Comparison:
         asked = [name for name in names if not only or name in only]
         if not base and not all(map(before.get, asked)) and self._project.repository.is_shallow:
             name = next(each for each in asked if not before[each])
-            raise _cut_off(f"has no tag of a release of {name}")
+            raise cut_off(f"has no tag of a release of {name}")
         known = self._by_time({name: before[name] for name in asked if before[name]})
         touched = self._trees.touched(known)
         found = {name: self._row(name, before[name], Kind.UNCHANGED) for name in names}
@@ -148,6 +154,7 @@ class _Comparison:
         new = [name for name in asked if not before[name]]
         found.update(self._compared(sorted({*touched, *new}), known))
         found.update((name, self._misled(name)) for name in asked if name not in {*known, *new})
+        found.update(self._broken(only))
         gone = self._gone(base, found)
         named = renames(self._project.repository, self._folder, self._head.sha, found, gone)
         kept = [each for each in gone if each.name not in named.values()]
@@ -169,7 +176,7 @@ class _Comparison:
         lacking = set(commits.values()) - times.keys()
         if lacking:
             commit = short(min(lacking))
-            raise _cut_off(f"lacks commit {commit}, which a chart was released from")
+            raise cut_off(f"lacks commit {commit}, which a chart was released from")
         real = ((name, commit) for name, commit in commits.items() if times[commit] >= 0)
         return dict(sorted(real, key=lambda each: (times[each[1]], each[1])))
 
@@ -201,6 +208,20 @@ class _Comparison:
                     self.pairs[name] = Pair.of(name, now, then)
         return found
 
+    def _broken(self, only: Collection[str]) -> dict[str, ChartChange]:
+        """Return what is left of charts whose Chart.yaml was lost."""
+        names = [name for name in self._trees.others if not only or name in only]
+        if not names:
+            return {}
+        tree = self._project.repository.tree(self._head)
+        left = {*Sources(tree, self._folder, names).names} & {*names}
+        errors = packed_at(self._project, self._head.sha, sorted(left)).errors
+        self._last |= {name: self._releases.last(name) for name in left}
+        return {
+            name: replace(self._row(name, "", Kind.FAILED), error=error)
+            for name, error in errors.items()
+        }
+
     def _new(self, name: str, now: Packed) -> ChartChange:
         error = now.errors.get(name)
         kind = Kind.FAILED if error else Kind.NEW
@@ -211,7 +232,8 @@ class _Comparison:
         if name in now.errors:
             return replace(row, kind=Kind.FAILED, error=now.errors[name])
         if name in then.errors:  # it was not there, or could not be released
-            return replace(row, kind=Kind.CHANGED if self._was_there(name, commit) else Kind.NEW)
+            was_there = folder_at(self._project, commit, name)
+            return replace(row, kind=Kind.CHANGED if was_there else Kind.NEW)
         others = {
             each.name for packed in (then, now) for each in packed.charts[name].every_source()
         }
@@ -220,11 +242,6 @@ class _Comparison:
             return replace(row, kind=Kind.UNCHANGED)
         kind = Kind.CHANGED if any(not each.chart for each in files) else Kind.DEPENDENT
         return replace(row, kind=kind, files=files)
-
-    def _was_there(self, name: str, commit: str) -> bool:
-        path = f"{commit}:{self._folder}/{name}/{CHART_FILE}"
-        is_here = objects.resolve(self._project.repository, [path])
-        return bool(is_here or elsewhere(self._project, commit, name))
 
     def _gone(self, base: Commit | None, found: Mapping[str, ChartChange]) -> list[ChartChange]:
         """Return the charts that were there, and are not."""
@@ -235,7 +252,7 @@ class _Comparison:
             names -= found.keys()
         rows = [(name, self._releases.last(name)) for name in sorted(names)]
         # A tag of the same form may be of something else than a chart.
-        rows = [(n, last) for n, last in rows if base or self._was_there(n, _commit(last))]
+        rows = [(n, e) for n, e in rows if base or folder_at(self._project, _commit(e), n)]
         return [
             ChartChange(
                 name,

@@ -42,6 +42,11 @@ class Due:
         return self.change.name
 
     @property
+    def is_unbumped(self) -> bool:
+        """Whether it is another than what was released as its version, to those who render it."""
+        return self.change.is_due and self.change.is_released
+
+    @property
     def is_release(self) -> bool:
         """Whether its own version is released."""
         return self.step is Step.RELEASE
@@ -55,7 +60,8 @@ def decide(change: ChartChange, since: ChartChange | None, *, dev: bool) -> Due:
         since: What became of it since a commit; the same where none is asked for.
         dev: Whether only development versions are released.
     """
-    is_asked = since is not None and since.kind is not Kind.UNCHANGED
+    # Of what only packs something that changed it counts what it rendered at that commit.
+    is_asked = since is not None and (since.is_due or since.kind is Kind.FAILED)
     is_own = change.kind in _OWN and since is not None and since.kind in _OWN
     if not (change.is_due and is_asked):
         return Due(change, Step.NONE, False, is_own)
@@ -106,17 +112,11 @@ def check_libraries(charts: Iterable[ResolvedChart], due: Sequence[Due]) -> None
     Raises:
         RefusedError: One packs a chart that changed since it was released as the same version.
     """
-    unbumped = {
-        each.name: each.change for each in due if _is_own(each.change) and each.change.is_released
-    }
+    unbumped = {each.name: each.change for each in due if each.is_unbumped}
     for chart in charts:
         for source in list(chart.every_source())[1:]:
             if source.name in unbumped:
                 raise _unbumped(chart.source.name, unbumped[source.name])
-
-
-def _is_own(change: ChartChange) -> bool:
-    return change.kind in _OWN
 
 
 def _unbumped(name: str, library: ChartChange) -> RefusedError:

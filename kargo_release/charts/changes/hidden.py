@@ -1,6 +1,7 @@
 """Manifests without what Secrets hold: of each value only whether it is another than before."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -11,7 +12,7 @@ from kargo_release.errors import InvalidError
 _KIND = "Secret"
 _HOLD = ("data", "stringData")
 # YAML can write the word with escapes, too. What is found here is read, and mostly left as it is.
-_SUSPECT = re.compile(rf"\b{_KIND}\b|\\[xuU]")
+_SUSPECT = re.compile(rf"{_KIND}|\\")
 
 _WIDTH = 1 << 20  # no line is to be broken
 _Place = tuple[str, ...]
@@ -46,13 +47,19 @@ class Hiding:
         shown = self._without(found)
         return document if shown == found else yaml.safe_dump(shown, sort_keys=False, width=_WIDTH)
 
-    def _without(self, value: Any) -> Any:
+    @staticmethod
+    def _is_secret(value: Mapping[str, Any], *, in_list: bool) -> bool:
+        """Whether it is a Secret; in a SecretList its items need not say so."""
+        return bool(value.get("kind", _KIND if in_list else "") == _KIND)
+
+    def _without(self, value: Any, *, in_list: bool = False) -> Any:
         if isinstance(value, list):
-            return [self._without(each) for each in value]
+            return [self._without(each, in_list=in_list) for each in value]
         if not isinstance(value, dict):
             return value
-        if value.get("kind") != _KIND:
-            return {key: self._without(each) for key, each in value.items()}
+        if not self._is_secret(value, in_list=in_list):
+            is_list = value.get("kind") == f"{_KIND}List"
+            return {key: self._without(each, in_list=is_list) for key, each in value.items()}
         meta = value.get("metadata")
         names = meta if isinstance(meta, dict) else {}
         place = (str(names.get("namespace")), str(names.get("name")))

@@ -57,12 +57,12 @@ def resources(manifests: Mapping[str, str]) -> dict[ResourceKey, str]:
     Raises:
         InvalidError: A manifest is not YAML, or nested over 100 deep.
     """
-    found: dict[ResourceKey, str] = {}
+    found: dict[ResourceKey, list[str]] = {}
     for path in sorted(manifests):
         for text in documents(manifests[path]):
             if key := key_of(text, path):
-                found[key] = f"{found[key]}\n---\n{text.strip()}" if key in found else text.strip()
-    return found
+                found.setdefault(key, []).append(text.strip())
+    return {key: "\n---\n".join(texts) for key, texts in found.items()}
 
 
 def compared(

@@ -44,6 +44,10 @@ class ChartTrees:
         self._read(self._trees)
         self.names = sorted(posixpath.basename(each) for each in self._trees if each in self._needs)
         """The folders with a Chart.yaml."""
+        self.others = sorted(map(posixpath.basename, self._trees.keys() - self._needs.keys()))
+        """The folders without."""
+        self.is_there = bool(listing)
+        """Whether there is anything where charts should be."""
 
     def version(self, name: str) -> str:
         """Return what a chart's Chart.yaml says; empty where that can't be read."""
