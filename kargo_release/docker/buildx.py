@@ -24,7 +24,7 @@ from kargo_release.docker.order import (
     TarContext,
     TimeLimits,
 )
-from kargo_release.errors import FailedError, InvalidError, RefusedError
+from kargo_release.errors import FailedError, InvalidError, RefusedError, excerpt
 
 _ANSWER = 20.0  # seconds for a question to the plugin
 _SEPARATORS = "=,\"'"  # in the values of its options
@@ -148,8 +148,19 @@ def is_installed(environ: Mapping[str, str]) -> bool:
 
 
 def _driver(environ: Mapping[str, str]) -> str:
-    """Return the kind of the builder that is in use; empty where the plugin does not tell."""
+    """Return the kind of the builder that is in use; empty where the plugin does not tell.
+
+    Raises:
+        RefusedError: The environment names a builder that is not there.
+    """
     done = _asked("inspect", environ)
+    name = environ.get("BUILDX_BUILDER", "")
+    if name and done and done.returncode:
+        said = excerpt(done.stderr.decode(errors="replace"))
+        raise RefusedError(
+            f"the builder {name!r:.80}, which BUILDX_BUILDER names, can't be used: {said}",
+            "docker buildx ls lists those that there are.",
+        )
     lines = done.stdout.decode(errors="replace").splitlines() if done else []
     found = (line.partition(":") for line in lines)
     return next((value.strip() for key, _, value in found if key == "Driver"), "")

@@ -275,6 +275,13 @@ def test_refuses_what_the_buildkit_of_an_old_engine_can_not_read(engine: Engine)
     assert "# syntax=docker/dockerfile:1" in caught.value.remedy
 
 
+def test_tells_a_builder_that_is_not_there(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "environ", {**engine.environ, "BUILDX_BUILDER": "nosuch"})
+    with pytest.raises(RefusedError, match="the builder 'nosuch', which BUILDX_BUILDER") as caught:
+        _ = BuildxBuilder(engine).sees_engine
+    assert "docker buildx ls" in caught.value.remedy
+
+
 def test_mounts_caches_and_secrets_with_buildkit(
     engine: Engine, write: Write, tmp_path: Path
 ) -> None:

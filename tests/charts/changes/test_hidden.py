@@ -26,6 +26,8 @@ def shown(document: str) -> str:
         "? kind\n: >-\n  Secret\n? data\n: a: |\n    hunter2\n    hunter2\n",
         "kind: List\nitems:\n- kind: Secret\n  stringData: {a: hunter2, b: [hunter2]}\n",
         "kind: Secret\ndata: hunter2\n",
+        "kind: SecretList\nitems:\n- metadata: {name: a}\n  data: {a: hunter2}\n",
+        'kind: "Sec\\\n  ret"\ndata: {a: hunter2}\n',
         "kind: Secret\nkind: Secret\ndata: {a: hunter2}\n",
         "kind: Secret\nmetadata: [x]\ndata: {a: hunter2, 1: hunter2}\n",
         "x: &x Secret\nkind: *x\ndata: &y {a: hunter2}\nstringData: *y\n",
