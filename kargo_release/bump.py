@@ -1,10 +1,13 @@
 """The next version: which part of one is raised, and what may not be."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
 from kargo_release import versions
-from kargo_release.errors import InvalidError, RefusedError, UsageError
+from kargo_release.errors import InvalidError, RefusedError, UsageError, few
+
+_SHOWN = 3  # names that a reason tells
 
 
 class Part(IntEnum):
@@ -28,6 +31,12 @@ class Evidence:
 
     def __str__(self) -> str:
         return f"{self.part}: {self.reason}"
+
+
+def evidence(part: Part, what: str, names: Iterable[object]) -> Iterator[Evidence]:
+    """Yield the evidence that there are such names, if there are any: ``values removed: a, b``."""
+    if found := sorted(map(str, names)):
+        yield Evidence(part, f"{what}: {few(found, _SHOWN)}")
 
 
 def part_named(text: str) -> Part:

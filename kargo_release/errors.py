@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 # A password may hold a slash, a quote or an @ that nobody escaped; what names a digest is no user.
@@ -98,6 +98,12 @@ def excerpt(text: str) -> str:
     # Redacted before it is cut: of a password without its end nobody could tell that it is one.
     line = printable(" ".join(redact(text)[:_READ].split()))
     return line if len(line) <= _EXCERPT else f"{line[: _EXCERPT - 1]}…"
+
+
+def few(texts: Sequence[str], most: int) -> str:
+    """Return the first texts in one line, and how many more there are: ``a, b and 3 more``."""
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _one_line(text: str) -> str:

@@ -6,7 +6,7 @@ from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.destinations.archives import ArchiveDestination
 from kargo_release.charts.likeness import differences
-from kargo_release.errors import KargoError, RefusedError
+from kargo_release.errors import KargoError, RefusedError, few
 from kargo_release.git.repository import short
 from kargo_release.plan import Found, Row, State
 
@@ -67,8 +67,7 @@ def _unlike(
     except KargoError:
         return ""  # the refusal is what must be told
     paths = differences(row.desired.archive, theirs)
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return f"; it differs in {', '.join(paths[:_SHOWN])}{more}" if paths else ""
+    return f"; it differs in {few(paths, _SHOWN)}" if paths else ""
 
 
 def _other_way(row: Row[ChartRelease]) -> str:

@@ -7,7 +7,7 @@ from kargo_release.charts.dependencies import ResolvedChart
 from kargo_release.charts.desired import ChartRelease
 from kargo_release.charts.packing import stands_for
 from kargo_release.charts.sources import ChartSource
-from kargo_release.errors import RefusedError
+from kargo_release.errors import RefusedError, few
 from kargo_release.git.remote import Remote, RemoteRefs
 from kargo_release.git.repository import Commit, Repository, short
 from kargo_release.settings import Settings
@@ -55,13 +55,13 @@ def check_committed(repository: Repository, charts: Sequence[ResolvedChart]) -> 
     changed = _packed(repository.uncommitted(folders), sources)
     if changed:
         raise RefusedError(
-            f"not committed: {_some(changed)}",
+            f"not committed: {few(changed, _SHOWN)}",
             "Commit or remove that, or release the commit as it is with --ref HEAD.",
         )
     ignored = _packed(repository.ignored(folders), sources)
     if ignored:
         raise RefusedError(
-            f"ignored by Git, though Helm would pack it: {_some(ignored)}",
+            f"ignored by Git, though Helm would pack it: {few(ignored, _SHOWN)}",
             "Commit it, name it in the chart's .helmignore, or remove it.",
         )
 
@@ -78,11 +78,6 @@ def _packed(paths: Iterable[str], sources: Mapping[str, ChartSource]) -> list[st
             if path != "Chart.lock" and not stands_for(path, needed)
         ]
     return sorted(packed)
-
-
-def _some(paths: Sequence[str]) -> str:
-    more = len(paths) - _SHOWN
-    return ", ".join(paths[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def check_upstream(

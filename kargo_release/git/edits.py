@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from kargo_release.errors import FailedError, RefusedError
+from kargo_release.errors import FailedError, RefusedError, few
 from kargo_release.git.repository import Repository
 
 _SHOWN = 5  # files that a message names
@@ -18,9 +18,8 @@ def check_clean(repository: Repository, folders: Sequence[str]) -> None:
     changed = repository.uncommitted(folders) if folders else []
     if not changed:
         return
-    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
     raise RefusedError(
-        f"not committed: {', '.join(changed[:_SHOWN])}{more}",
+        f"not committed: {few(changed, _SHOWN)}",
         "Commit or stash that first: what follows is judged by what is committed.",
     )
 

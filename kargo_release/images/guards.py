@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from kargo_release.errors import RefusedError
+from kargo_release.errors import RefusedError, few
 from kargo_release.git.repository import Repository
 from kargo_release.images.image import Image
 
@@ -40,9 +40,7 @@ def check_committed(images: Iterable[Image], changed: Sequence[str]) -> None:
     found = sorted({path for image in images for path in changed_of(image, changed)})
     if not found:
         return
-    more = len(found) - _SHOWN
-    shown = ", ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
     raise RefusedError(
-        f"not committed: {shown}",
+        f"not committed: {few(found, _SHOWN)}",
         "Commit or remove that; an image that is pushed tells the commit that it was built from.",
     )

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kargo_release import yamlfile
-from kargo_release.bump import Evidence, Part
+from kargo_release.bump import Evidence, Part, evidence
 from kargo_release.charts.archive import ChartArchive
 from kargo_release.errors import InvalidError
 
 VALUES, SCHEMA = "values.yaml", "values.schema.json"
 _DEEPEST = 100  # as deep as YAML may be nested here
-_SHOWN = 3  # paths that a reason names
 Path = tuple[str, ...]
 Fact = tuple[str, Path, str]
 """What a schema says of a value: its kind (``property``, ``required``, ``type``), and of which."""
@@ -23,8 +22,8 @@ def evidence_of(before: ChartArchive, after: ChartArchive) -> Iterator[Evidence]
     What somebody may have set, and can't any more, is major; what can newly be set is minor.
     """
     old, new = _values(before), _values(after)
-    yield from _evidence(Part.MAJOR, "values removed", _topmost(old - new))
-    yield from _evidence(Part.MINOR, "values added", _topmost(new - old))
+    yield from evidence(Part.MAJOR, "values removed", _named(_topmost(old - new)))
+    yield from evidence(Part.MINOR, "values added", _named(_topmost(new - old)))
     was, now = set(_facts(_document(before))), set(_facts(_document(after)))
     yield from _of_schemas(was, now, new)
 
@@ -34,17 +33,14 @@ def _of_schemas(was: set[Fact], now: set[Fact], values: set[Path]) -> Iterator[E
     kept = {path for kind, path, _ in was if kind == "property"}
     demanded = {path for path in _paths(come, "required") if path not in values}
     retyped = _paths(come, "type") & (kept | _paths(gone, "type"))
-    yield from _evidence(Part.MAJOR, "schema: removed", _topmost(_paths(gone, "property")))
-    yield from _evidence(Part.MAJOR, "schema: now required", demanded)
-    yield from _evidence(Part.MAJOR, "schema: other type", retyped)
-    yield from _evidence(Part.MINOR, "schema: added", _topmost(_paths(come, "property")))
+    yield from evidence(Part.MAJOR, "schema: removed", _named(_topmost(_paths(gone, "property"))))
+    yield from evidence(Part.MAJOR, "schema: now required", _named(demanded))
+    yield from evidence(Part.MAJOR, "schema: other type", _named(retyped))
+    yield from evidence(Part.MINOR, "schema: added", _named(_topmost(_paths(come, "property"))))
 
 
-def _evidence(part: Part, what: str, paths: Iterable[Path]) -> Iterator[Evidence]:
-    named = sorted(".".join(path) or "the whole" for path in paths)
-    if named:
-        more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
-        yield Evidence(part, f"{what}: {', '.join(named[:_SHOWN])}{more}")
+def _named(paths: Iterable[Path]) -> list[str]:
+    return [".".join(path) or "the whole" for path in paths]
 
 
 def _paths(facts: Iterable[Fact], kind: str) -> set[Path]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kargo_release import conventional, versions
-from kargo_release.bump import Evidence, Part, is_newer, raised
+from kargo_release.bump import Evidence, Part, evidence, is_newer, raised
 from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.bump import interface
 from kargo_release.charts.changes.change import ChartChange
@@ -13,7 +13,6 @@ from kargo_release.charts.changes.pairs import RenderedPair
 from kargo_release.errors import InvalidError
 from kargo_release.git.history import Message
 
-_SHOWN = 3  # resources that a reason names
 _MOST = 8  # reasons that are told
 
 
@@ -73,12 +72,6 @@ def _of_resources(rendered: RenderedPair) -> Iterator[Evidence]:
     except InvalidError:  # no YAML, as a cluster would find
         return
     changed = [key for key in found.changed if key not in random]
-    yield from _named(Part.MAJOR, "resources removed", found.removed)
-    yield from _named(Part.MINOR, "resources added", found.added)
-    yield from _named(Part.PATCH, "resources changed", changed)
-
-
-def _named(part: Part, what: str, keys: Sequence[object]) -> Iterator[Evidence]:
-    if keys:
-        more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-        yield Evidence(part, f"{what}: {', '.join(map(str, keys[:_SHOWN]))}{more}")
+    yield from evidence(Part.MAJOR, "resources removed", found.removed)
+    yield from evidence(Part.MINOR, "resources added", found.added)
+    yield from evidence(Part.PATCH, "resources changed", changed)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from kargo_release.charts.changes.releases import LastRelease
 from kargo_release.charts.packed import PackedFile, subchart_entry
-from kargo_release.errors import KargoError
+from kargo_release.errors import KargoError, few
 
 _NAMED = 3  # files that a reason names
 
@@ -114,8 +114,7 @@ class ChartChange:
 
 
 def _reason(chart: str, paths: Sequence[str]) -> str:
-    more = len(paths) - _NAMED
-    named = ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    named = few(paths, _NAMED)
     return f"{chart} changed: {named}" if chart else named
 
 

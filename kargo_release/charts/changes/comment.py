@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kargo_release.charts.changes.difference import ChartDifference
 from kargo_release.console import harmless
-from kargo_release.errors import printable
+from kargo_release.errors import few, printable
 
 LIMIT = 65_536
 """What GitHub takes as a comment's text, in characters; counted in bytes here, which are more."""
@@ -105,6 +105,4 @@ def _within(lines: Iterable[str], most: int) -> Iterator[str]:
 def _left_out(names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    named = ", ".join(_code(name) for name in names[:_NAMED])
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return [f"Left out, for a comment holds no more: {named}{more}."]
+    return [f"Left out, for a comment holds no more: {few([*map(_code, names)], _NAMED)}."]

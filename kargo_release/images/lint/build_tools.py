@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from kargo_release.errors import few
 from kargo_release.findings import Rule, Severity
 from kargo_release.images.lint.installs import build_tools
 from kargo_release.images.lint.recipe import Check, Recipe, Spot
@@ -27,6 +28,7 @@ LEFT_BEHIND = Rule(
 )
 
 _SHOWN = 5  # packages in a message
+_LONGEST = 40  # characters of a name
 
 
 def _one_stage(recipe: Recipe) -> Iterator[Spot]:
@@ -46,9 +48,8 @@ def _build_tools(recipe: Recipe) -> Iterator[Spot]:
     for step in recipe.final_steps:
         found = [] if step.is_trigger else build_tools(step.commands)
         if found:
-            more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-            shown = ", ".join(each[:40] for each in found[:_SHOWN])
-            yield Spot(step.instruction, f"build tools stay in the image: {shown}{more}")
+            shown = few([each[:_LONGEST] for each in found], _SHOWN)
+            yield Spot(step.instruction, f"build tools stay in the image: {shown}")
 
 
 CHECKS = (Check(ONE_STAGE, _one_stage), Check(LEFT_BEHIND, _left_behind))
