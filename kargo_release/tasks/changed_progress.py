@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from kargo_release.charts.changes.due import Due
 from kargo_release.console import table
+from kargo_release.tasks.changed_table import is_unnoticed, place, unnoticed
 from kargo_release.tasks.chart_progress import ReleaseProgress
+
+HEADER = ("chart", "version", "change", "to do", "why")
 
 
 class ChangedProgress(ReleaseProgress):
@@ -22,15 +25,18 @@ class ChangedProgress(ReleaseProgress):
         if not due:
             return
         with self._console.group("Changed charts"):
-            self._console.say(table(("chart", "version", "change", "to do", "why"), lines(due)))
+            self._console.say(table(HEADER, lines(due)))
+            for line in unnoticed([each.change for each in due]):
+                self._console.say(line)
             self._console.say("")
 
 
 def lines(due: Sequence[Due]) -> list[list[str]]:
-    """Return the cells of a table of charts that changed."""
+    """Return the cells of a table of charts that changed, without what nobody would notice."""
+    told = [each for each in due if not is_unnoticed(each.change)]
     return [
         [each.name, each.change.version or "-", str(each.change.kind), to_do(each), each.change.why]
-        for each in due
+        for each in sorted(told, key=lambda each: place(each.change))
     ]
 
 

@@ -11,6 +11,7 @@ from kargo_release.git.repository import short
 from kargo_release.markdown import escaped, link, table
 from kargo_release.plan import Outcome, Row
 from kargo_release.tasks import changed_progress
+from kargo_release.tasks.changed_table import unnoticed
 
 _PLACES = ("registry", "backup", "tag")
 
@@ -43,9 +44,10 @@ def stopped(due: Sequence[Due], error: KargoError) -> str:
 def _plan(due: Sequence[Due]) -> str:
     if not due:
         return "No chart changed since its last release."
-    header = ("chart", "version", "change", "to do", "why")
     lines = [[escaped(cell) for cell in line] for line in changed_progress.lines(due)]
-    return table(header, lines)
+    told = [table(changed_progress.HEADER, lines)] if lines else []
+    more = [escaped(line) for line in unnoticed([each.change for each in due])]
+    return "\n\n".join([*told, *more])
 
 
 def _outcome(done: ChangedRelease, environ: Mapping[str, str]) -> str:

@@ -67,9 +67,10 @@ def _document(chart: "ChartChange") -> dict[str, Any]:
 
 def _text(charts: "Sequence[ChartChange]", unchanged: int) -> str:
     from kargo_release.console import table
+    from kargo_release.tasks.changed_table import is_unnoticed, place, unnoticed
 
     counted = f"{unchanged} chart{'' if unchanged == 1 else 's'} unchanged"
-    if not charts:
-        return counted
-    lines = [[each.name, each.version or "-", str(each.kind), each.why] for each in charts]
-    return f"{table(('chart', 'version', 'change', 'why'), lines)}\n{counted}"
+    told = sorted((each for each in charts if not is_unnoticed(each)), key=place)
+    lines = [[each.name, each.version or "-", str(each.kind), each.why] for each in told]
+    shown = [table(("chart", "version", "change", "why"), lines)] if lines else []
+    return "\n".join([*shown, *unnoticed(charts), counted])

@@ -57,9 +57,9 @@ def test_tells_what_a_change_in_a_library_is_to_those_that_pack_it(charts: Sandb
 
     assert charts.run("changed-charts").out == (
         "CHART  VERSION  CHANGE     WHY\n"
-        "kano   1.0.0    dependent  kargo changed: templates/_names.tpl; different render\n"
         "kargo  1.0.0    changed    templates/_names.tpl\n"
-        "web    1.0.0    dependent  kargo changed: templates/_names.tpl; same render\n"
+        "kano   1.0.0    dependent  kargo changed: templates/_names.tpl; different render\n"
+        "1 chart only packs what changed, and renders the same: web\n"
         "1 chart unchanged\n"
     )
     found = changed(charts)

@@ -23,9 +23,9 @@ SUMMARY = """
 
 | chart | version | change | to do | why |
 | --- | --- | --- | --- | --- |
-| fresh | 0.1.0 | new | release | never released |
 | kano | 1.0.1 | changed | release | Chart.yaml; kargo changed\\: Chart.yaml, templates/\\_names.tpl |
 | kargo | 1.1.0 | changed | release | Chart.yaml, templates/\\_names.tpl |
+| fresh | 0.1.0 | new | release | never released |
 | web | 1.0.0 | dependent | dev release, bump | kargo changed\\: Chart.yaml, templates/\\_names.tpl; different render |
 | old | - | deleted | - | last released as 1.0.0 |
 
