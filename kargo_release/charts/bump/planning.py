@@ -9,7 +9,8 @@ from kargo_release.charts.bump.bumps import Bump, RangeChange, Wish
 from kargo_release.charts.bump.proposal import Past, propose
 from kargo_release.charts.bump.ranges import adjusted
 from kargo_release.charts.changes.change import Kind
-from kargo_release.charts.changes.changed import Compared, compared_charts, cut_off
+from kargo_release.charts.changes.changed import Compared, compared_charts
+from kargo_release.charts.changes.comparison import cut_off
 from kargo_release.charts.changes.due import refuse_unreadable
 from kargo_release.charts.changes.pairs import RenderedPair, rendered_pairs
 from kargo_release.charts.changes.past import folder_at
