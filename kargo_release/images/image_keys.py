@@ -24,7 +24,11 @@ KEYS = (
     *("version", "repository", "tag", "append", "arguments", "context"),
     *("target", "platforms", "size_limit", "smoke"),
 )
-_TAG_FORM = "a tag with {version} or {append} in it, such as `{version}-{append}`"
+_TAG_FORM = (
+    "a tag with {version} or {append} in it, such as `{version}-{append}`, of letters, digits, `.`,"
+    " `_` and `-`"
+)
+_REPOSITORY_FORM = "of lower-case letters and digits, with single `.`, `_` or `-` between them"
 
 
 def read_image(app: str, folder: str, data: bytes) -> Image:
@@ -72,8 +76,8 @@ def _repository(values: Values, app: str) -> str:
     repository = values.text("repository") or app
     try:
         return names.check_repository(repository)
-    except InvalidError as error:
-        values.refuse("repository", error.remedy[0].lower() + error.remedy[1:].rstrip("."))
+    except InvalidError:
+        values.refuse("repository", _REPOSITORY_FORM)
 
 
 def _template(values: Values) -> str:
