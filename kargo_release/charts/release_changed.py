@@ -23,7 +23,7 @@ from kargo_release.charts.project import Project
 from kargo_release.charts.release import Audience, release_charts
 from kargo_release.charts.route import Rows
 from kargo_release.charts.sources import Sources
-from kargo_release.errors import KargoError, RefusedError
+from kargo_release.errors import FailedError, KargoError
 from kargo_release.git.repository import short
 
 
@@ -135,19 +135,11 @@ def _released(
     others = [each.name for each in due if each.step is Step.DEVELOP]
     if not others or any(row.error for row in rows):
         return ChangedRelease(commit, due, rows)
-    _check_still_at(project, commit)
+    head = project.repository.commit().sha
+    if head != commit:  # what is there now was not looked at
+        error = FailedError(
+            f"HEAD was {short(commit)}, and is {short(head)} now", "Run the same command again."
+        )
+        return ChangedRelease(commit, due, rows, errors=dict.fromkeys(others, error))
     developed = release_dev_charts(project, others, observer, dry_run=asked.dry_run)
     return ChangedRelease(commit, due, rows, developed.rows, developed.errors)
-
-
-def _check_still_at(project: Project, commit: str) -> None:
-    """Refuse to develop what was not looked at.
-
-    Raises:
-        RefusedError: Somebody has committed meanwhile.
-    """
-    head = project.repository.commit().sha
-    if head != commit:
-        raise RefusedError(
-            f"HEAD was {short(commit)}, and is {short(head)} now", "Run this again, in peace."
-        )

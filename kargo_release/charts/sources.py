@@ -82,7 +82,8 @@ class Sources:
         if not _is_plain(name) or folder not in self._folders:
             raise InvalidError(
                 f"there is no chart {name!r:.100} in {self._folder}/",
-                hint(name, self.names) or f"Charts are folders below {self._folder}/.",
+                hint(posixpath.basename(name.rstrip("/")), self.names)
+                or f"Charts are folders below {self._folder}/.",
             )
         return self.at(folder)
 

@@ -77,7 +77,7 @@ def test_finds_no_chart_where_there_is_no_folder(charts: Sandbox) -> None:
         ("kanno", "Perhaps you meant kano."),
         ("KANO", "Charts are folders below charts/."),
         ("kano/templates", "Charts are folders below charts/."),
-        ("../charts/kano", "Charts are folders below charts/."),
+        ("../charts/kano", "Perhaps you meant kano."),
         ("", "Charts are folders below charts/."),
         ("x" * 10_000, "Charts are folders below charts/."),
     ],

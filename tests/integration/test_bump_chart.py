@@ -305,6 +305,7 @@ def test_judges_only_what_is_committed(charts: Sandbox) -> None:
         (("alone", "--to", "v2.0.0"), "alone: ", ""),
         (("alone", "--to", "2.0.0\nname: x"), "alone: ", ""),
         (("../charts/alone",), "there is no chart", ""),
+        (("charts/alone/",), "there is no chart 'charts/alone/'", "Perhaps you meant alone."),
     ],
 )
 def test_tells_bad_usage(

@@ -7,6 +7,9 @@ import pytest
 from changing import set_version, write_chart, write_library, write_platform
 from sandbox import Ended, Sandbox
 
+from kargo_release.charts import release_changed
+from kargo_release.charts.release import release_charts
+
 
 @pytest.fixture
 def charts(tmp_path: Path) -> Sandbox:
@@ -230,6 +233,28 @@ def test_hands_on_only_what_is_new(charts: Sandbox, tmp_path: Path) -> None:
     released(charts)
 
     assert outputs.read_text().splitlines() == ["charts=[]", "has_charts=false"]
+
+
+def test_develops_nothing_that_it_did_not_look_at(
+    charts: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_version(charts, "web", "1.0.0", "1.0.1")
+    charts.write("charts/alone/values.yaml", "greeting: new\n")
+    looked_at = charts.commit()
+
+    def released_while_somebody_commits(*given: Any, **more: Any) -> Any:
+        rows = release_charts(*given, **more)
+        charts.write("charts/alone/values.yaml", "greeting: newer\n")
+        charts.commit()
+        return rows
+
+    monkeypatch.setattr(release_changed, "release_charts", released_while_somebody_commits)
+    ended = charts.run("release-changed", "--json")
+
+    assert ended.exit_code == 1
+    assert ended.tells(f"HEAD was {looked_at[:12]}, and is ", "Run the same command again")
+    assert charts.git("rev-parse", "web-1.0.1^{commit}") == looked_at
+    assert not (charts.path / ".kargo/backup/alone-0.0.0-dev.tgz").exists()
 
 
 def test_cascade_is_of_no_use_alone(charts: Sandbox) -> None:
