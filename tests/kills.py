@@ -37,11 +37,15 @@ class Kill:
 
 
 def every_kill(writes: Writes) -> list[Kill]:
-    """Return every place where a run that makes these writes can be killed."""
+    """Return a place to be killed at for every write: before it and after it, taking turns.
+
+    Of the first of each kind both: some kinds have one only.
+    """
     return [
         Kill(moment, kind, number)
         for (moment, kind), count in sorted(writes.items())
         for number in range(1, count + 1)
+        if number == 1 or (number % 2 == 1) == (moment == "before")
     ]
 
 
