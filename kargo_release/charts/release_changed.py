@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kargo_release.charts.changes.change import ChartChange, Kind
 from kargo_release.charts.changes.changed import Changes, changed_charts
@@ -17,14 +17,15 @@ from kargo_release.charts.changes.due import (
     with_packed,
 )
 from kargo_release.charts.dependencies import ResolvedChart, resolve
-from kargo_release.charts.development import release_dev_charts
-from kargo_release.charts.guards import check_committed
 from kargo_release.charts.project import Project
-from kargo_release.charts.release import Audience, release_charts
-from kargo_release.charts.route import Rows
 from kargo_release.charts.sources import Sources
 from kargo_release.errors import FailedError, KargoError
 from kargo_release.git.repository import short
+
+if TYPE_CHECKING:
+    from kargo_release.charts.desired import ChartRelease
+    from kargo_release.charts.route import Rows
+    from kargo_release.plan import Row
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,20 @@ class Asked:
     dry_run: bool = False
 
 
-class Observer(Audience, Protocol):
-    """Who is told how a release of what changed goes."""
+class Observer(Protocol):
+    """Who is told how a release of what changed goes; an `Audience` of releases, too."""
+
+    def waits(self, what: str) -> None:
+        """Be told what is being done that may take a while."""
+        ...
+
+    def planned(self, rows: "Rows") -> None:
+        """Be told the plan of releases, before anything is changed."""
+        ...
+
+    def done(self, row: "Row[ChartRelease]", destination: str) -> None:
+        """Be told that a row is done, or failed, at a destination; from any thread."""
+        ...
 
     def decided(self, due: Sequence[Due]) -> None:
         """Be told what is to be done about each chart that changed."""
@@ -64,8 +77,8 @@ class ChangedRelease:
 
     commit: str
     due: Sequence[Due]
-    rows: Rows = field(default_factory=list)
-    dev_rows: Rows = field(default_factory=list)
+    rows: "Rows" = field(default_factory=list)
+    dev_rows: "Rows" = field(default_factory=list)
     errors: Mapping[str, KargoError] = field(default_factory=dict)
 
 
@@ -91,6 +104,10 @@ def release_changed(project: Project, asked: Asked, observer: Observer) -> Chang
     if asked.require_bump:
         check_bumped(due, cascade=asked.cascade)
     charts = _charts(project, found, [each.name for each in due if each.step is not Step.NONE])
+    if not charts:
+        return ChangedRelease(found.commit.sha, due)
+    from kargo_release.charts.guards import check_committed
+
     check_committed(project.repository, list(charts.values()))
     wanted = [charts[each.name] for each in due if each.is_release]
     check_libraries(wanted, due)
@@ -129,6 +146,10 @@ def _released(
     observer: Observer,
 ) -> ChangedRelease:
     """Release, then develop; a release that was refused or failed is mended first."""
+    # Loaded here, for most runs have nothing to release.
+    from kargo_release.charts.development import release_dev_charts
+    from kargo_release.charts.release import release_charts
+
     rows: Rows = []
     if names:
         rows = release_charts(project, names, commit, observer, dry_run=asked.dry_run)

@@ -7,7 +7,7 @@ import pytest
 from changing import set_version, write_chart, write_library, write_platform
 from sandbox import Ended, Sandbox
 
-from kargo_release.charts import release_changed
+from kargo_release.charts import release
 from kargo_release.charts.release import release_charts
 
 
@@ -248,7 +248,7 @@ def test_develops_nothing_that_it_did_not_look_at(
         charts.commit()
         return rows
 
-    monkeypatch.setattr(release_changed, "release_charts", released_while_somebody_commits)
+    monkeypatch.setattr(release, "release_charts", released_while_somebody_commits)
     ended = charts.run("release-changed", "--json")
 
     assert ended.exit_code == 1
