@@ -200,6 +200,12 @@ class Case:
         return own or _faults_of(self.destination)[self.fault]
 
     @property
+    def is_silent(self) -> bool:
+        """Whether it is told by a time limit alone."""
+        words = ("unanswered", "never", "stops", "byte by byte")
+        return any(word in self.fault for word in words)
+
+    @property
     def is_quick(self) -> bool:
         """Whether it belongs to those that are always tried."""
         writes = _READ_AND_WRITE[self.destination][1]

@@ -16,7 +16,7 @@ from fault_table import Outcome
 from faults import told
 from forwarding import Between, Proxy, forwarding, pass_on
 from git_server import git_server
-from hurried import as_told, hurry
+from hurried import as_told, hurried
 from released import archives_in_bucket, archives_in_registry, claims, index, tagged_commits
 from sandbox import Ended, Sandbox
 from token_guard import TokenGuard
@@ -87,7 +87,6 @@ class Place:
 
 def try_case(case: Case, servers: Servers) -> Result:
     """Show a fault to a release, then release without it."""
-    hurry()
     with place(servers) as there:
         return _tried(case, there)
 
@@ -117,7 +116,8 @@ def place(servers: Servers) -> Iterator[Place]:
 def _tried(case: Case, there: Place) -> Result:
     begun = bool(case.moment) and MOMENTS[case.destination][case.moment].begun
     archive = _begin(case.destination, there) if begun else _archive(there)
-    ended, tries = _faulted(case, there)
+    with hurried(case.destination if case.is_silent else None):
+        ended, tries = _faulted(case, there)
     problems = [*_untold(ended), *_half_written(there, ended, archive, begun=begun)]
     for name, proxy in there.proxies.items():
         proxy.between = pass_on

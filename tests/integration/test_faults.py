@@ -26,16 +26,6 @@ def cases_of(item: pytest.Item) -> Iterator[Case]:
         yield from (each for each in item.callspec.params.values() if isinstance(each, Case))
 
 
-def is_slow(case: Case) -> bool:
-    """Whether the case waits for nothing, which is better begun early."""
-    return (
-        "never" in case.fault
-        or "stops" in case.fault
-        or "byte by byte" in case.fault
-        or "unanswered" in case.fault
-    )
-
-
 @pytest.fixture(scope="module")
 def finish(
     request: pytest.FixtureRequest,
@@ -52,7 +42,8 @@ def finish(
     with ProcessPoolExecutor(_AT_ONCE, context, initializer=enter, initargs=home) as pool:
         futures: dict[Case, Future[Result]] = {
             case: pool.submit(try_case, case, servers)
-            for case in sorted(chosen, key=is_slow, reverse=True)
+            # Those that wait longest are begun first.
+            for case in sorted(chosen, key=lambda case: case.is_silent, reverse=True)
         }
         yield lambda case: futures[case].result()
         if request.config.getoption("write_faults"):
