@@ -30,6 +30,11 @@ PACKAGES = {
     "node": "nodejs",
     "npm": "npm",
 }
+# Many tests wait; more at once than this would be too slow for their time limits.
+_SIDE_BY_SIDE = (
+    *("--numprocesses=auto", "--maxprocesses=4"),
+    *("--dist=loadgroup", "--no-loadscope-reorder"),
+)
 CHECKS = (
     ("ruff check", ("ruff", "check")),
     ("ruff format", ("ruff", "format", "--check")),
@@ -102,7 +107,7 @@ def _environment(*, complete: bool) -> dict[str, str]:
 
 def _pytest(report: Path, arguments: Sequence[str], *, complete: bool) -> list[str]:
     chosen = [] if complete else ["-m", "not long"]
-    return ["pytest", f"--junitxml={report}", *chosen, *arguments]
+    return ["pytest", *_SIDE_BY_SIDE, f"--junitxml={report}", *chosen, *arguments]
 
 
 def _run(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Outcome:
