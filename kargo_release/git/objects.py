@@ -1,13 +1,10 @@
-"""Reads many objects of a clone in one run of Git.
-
-Format: git-cat-file(1), "BATCH OUTPUT".
-"""
+"""Reads many objects of a clone in one run of Git."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from kargo_release.errors import FailedError
+from kargo_release.git.batch import Object, parsed
 from kargo_release.git.repository import Repository
 from kargo_release.git.running import last_words
 
@@ -15,15 +12,6 @@ from kargo_release.git.running import last_words
 # it finds less no slower.
 _SPARING = ("-c", "core.deltaBaseCacheLimit=16m")
 _COMMITTED = re.compile(rb"^committer [^\n]* ([0-9]{1,19}) [+-][0-9]+$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Object:
-    """An object: its name, whether it is a ``commit``, ``tag``, ``tree`` or ``blob``, its bytes."""
-
-    oid: str
-    kind: str
-    data: bytes
 
 
 def missing(repository: Repository, oids: Iterable[str]) -> set[str]:
@@ -57,7 +45,7 @@ def read(repository: Repository, names: Iterable[str]) -> dict[str, Object]:
             with a line's end in it is passed over.
     """
     wanted = [name for name in dict.fromkeys(names) if "\n" not in name]
-    found = _parsed(_batch(repository, "--batch", wanted))
+    found = parsed(_batch(repository, "--batch", wanted))
     return {name: each for name, each in zip(wanted, found, strict=True) if each is not None}
 
 
@@ -85,17 +73,3 @@ def _batch(repository: Repository, mode: str, names: list[str]) -> bytes:
 def _lines(output: bytes) -> list[str]:
     """Return the lines, in which Git repeats a name whatever it holds."""
     return output.decode(errors="surrogateescape").split("\n")[:-1]
-
-
-def _parsed(output: bytes) -> Iterator[Object | None]:
-    position = 0
-    while position < len(output):
-        end = output.index(b"\n", position)
-        words = output[position:end].split(b" ")
-        position = end + 1
-        if words[-1] in (b"missing", b"ambiguous"):
-            yield None
-            continue
-        oid, kind, size = words[0].decode(), words[1].decode(), int(words[2])
-        yield Object(oid, kind, output[position : position + size])
-        position += size + 1

@@ -1,11 +1,12 @@
 """The files of a tree: of a commit, or of the working tree as it would be committed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from kargo_release.errors import FailedError
+from kargo_release.git.batch import Object, parsed
 
 _LINK, _SUBMODULE = "120000", "160000"
 _FEW = 100  # folders that Git is asked for by name; of more it lists all, which takes it no longer
@@ -83,7 +84,7 @@ class Tree:
             stdin="".join(f"{oid}\n" for oid in wanted).encode(),
             environment=self._environment,
         )
-        return dict(_blobs(output))
+        return dict(map(_blob, wanted, parsed(output)))
 
 
 class WorkingTree(Tree):
@@ -127,15 +128,9 @@ def _entry(line: bytes) -> Entry:
     return Entry(name, oid, 0 if size == "-" else int(size), mode)
 
 
-def _blobs(output: bytes) -> Iterator[tuple[str, bytes]]:
-    position = 0
-    while position < len(output):
-        end = output.index(b"\n", position)
-        oid, kind, *size = output[position:end].decode().split()
-        if kind != "blob":
-            raise FailedError(
-                f"Git has no blob {oid}", "Run `git fsck`; a partial clone lacks objects."
-            )
-        position = end + 1 + int(size[0])
-        yield oid, output[end + 1 : position]
-        position += 1
+def _blob(oid: str, found: Object | None) -> tuple[str, bytes]:
+    if found is None or found.kind != "blob":
+        raise FailedError(
+            f"Git has no blob {oid}", "Run `git fsck`; a partial clone lacks objects."
+        )
+    return oid, found.data
