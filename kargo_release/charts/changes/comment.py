@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from kargo_release.charts.changes.difference import ChartDifference
 from kargo_release.console import harmless
 from kargo_release.errors import few, printable
+from kargo_release.markdown import code
 
 LIMIT = 65_536
 """What GitHub takes as a comment's text, in characters; counted in bytes here, which are more."""
@@ -25,7 +26,6 @@ _LEAST = 4_000  # bytes of a chart's own, before others are left out instead
 _NAMED = 5  # charts that a note names
 _LONGEST = 250  # characters of a name or a message
 _FENCE = re.compile("`+")
-_PLAIN = re.compile(r"[^A-Za-z0-9 ./,-]")
 
 
 def markdown(charts: Sequence[ChartDifference]) -> str:
@@ -73,12 +73,7 @@ def _row(each: ChartDifference) -> str:
 
 
 def _code(text: str) -> str:
-    """Return a text as code, in which GitHub looks for no mention; each sign as an entity.
-
-    Source: CommonMark 0.31.2, 2.5: what an entity stands for is never markup.
-    """
-    line = printable(text[:_LONGEST])
-    return f"<code>{_PLAIN.sub(lambda sign: f'&#{ord(sign[0])};', line)}</code>" if line else ""
+    return code(text[:_LONGEST])
 
 
 def _details(each: ChartDifference, most: int) -> str:
