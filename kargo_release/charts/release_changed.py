@@ -99,11 +99,12 @@ def release_changed(project: Project, asked: Asked, observer: Observer) -> Chang
     found = changed_charts(project, None, observer.waits)
     refuse_unreadable(found.charts)
     due = _decided(project, found, asked, observer)
-    due = with_packed(due, _charts(project, found, [e.name for e in due if e.is_release]).values())
+    charts = _charts(project, found, due)
+    if asked.since is not None:
+        due = with_packed(due, [charts[each.name] for each in due if each.is_release])
     observer.decided(due)
     if asked.require_bump:
         check_bumped(due, cascade=asked.cascade)
-    charts = _charts(project, found, [each.name for each in due if each.step is not Step.NONE])
     if not charts:
         return ChangedRelease(found.commit.sha, due)
     from kargo_release.charts.guards import check_committed
@@ -130,11 +131,15 @@ def _is_told(chart: ChartChange, since: Mapping[str, ChartChange]) -> bool:
     return chart.kind is not Kind.UNCHANGED
 
 
-def _charts(project: Project, found: Changes, names: Sequence[str]) -> dict[str, ResolvedChart]:
+def _charts(project: Project, found: Changes, due: Sequence[Due]) -> dict[str, ResolvedChart]:
+    """Return by name the charts about which something is done, and those that they pack."""
+    names = [each.name for each in due if each.step is not Step.NONE]
     if not names:
         return {}
     sources = Sources(project.repository.tree(found.commit), project.settings.charts, names)
-    return {name: resolve(sources.named(name), sources) for name in names}
+    charts = {name: resolve(sources.named(name), sources) for name in names}
+    packed = {one.source.name: one for chart in charts.values() for one in chart.every_chart()}
+    return packed | charts
 
 
 def _released(

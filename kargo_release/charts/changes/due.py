@@ -138,7 +138,9 @@ def refuse_unreadable(changes: Iterable[ChartChange]) -> None:
         InvalidError: There is one; its error is told, and the names of others.
     """
     broken = [(each.name, each.error) for each in changes if each.error is not None]
-    for _, error in broken[:1]:
-        others = ", ".join(name for name, _ in broken[1:])
-        more = f" (and these charts can't be packed either: {others})" if others else ""
-        raise InvalidError(f"{error.message}{more}", error.remedy)
+    if not broken:
+        return
+    (_, error), *others = broken
+    names = ", ".join(name for name, _ in others)
+    more = f" (and these charts can't be packed either: {names})" if names else ""
+    raise InvalidError(f"{error.message}{more}", error.remedy)
