@@ -39,6 +39,13 @@ def evidence(part: Part, what: str, names: Iterable[object]) -> Iterator[Evidenc
         yield Evidence(part, f"{what}: {few(found, _SHOWN)}")
 
 
+def weighed(found: Iterable[Evidence]) -> tuple[Part, list[str]]:
+    """Return the strongest part, PATCH without evidence, and the reasons, the strongest first."""
+    ordered = sorted(found, key=lambda each: -each.part)
+    part = ordered[0].part if ordered else Part.PATCH
+    return part, [str(each) for each in ordered]
+
+
 def part_named(text: str) -> Part:
     """Return the part that is called so.
 

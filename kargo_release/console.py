@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
@@ -67,6 +67,14 @@ class Console:
             self._erase()
             self._write(self._shown(Painted(text, "quiet")))
             self._passing = text
+
+    @contextmanager
+    def waiting(self) -> Iterator[Callable[[str], None]]:
+        """Give what shows, as `pass_by` does, what is being done; at the end it is removed."""
+        try:
+            yield lambda what: self.pass_by(f"{what}…")
+        finally:
+            self.settle()
 
     def settle(self) -> None:
         """Remove what ``pass_by`` left on the terminal."""

@@ -24,6 +24,19 @@ def check_clean(repository: Repository, folders: Sequence[str]) -> None:
     )
 
 
+def read_file(repository: Repository, path: str) -> bytes:
+    """Return what a file of the working tree holds, by its path from the repository's root.
+
+    Raises:
+        FailedError: It can't be read.
+    """
+    try:
+        return (repository.root / path).read_bytes()
+    except OSError as error:
+        message = f"{path} can't be read: {error.strerror}"
+        raise FailedError(message, f"Check it out: `git checkout -- {path}`") from None
+
+
 def write_files(repository: Repository, files: Mapping[str, bytes], message: str = "") -> str:
     """Write files, and commit them alone; return the commit, empty for none.
 
@@ -38,31 +51,34 @@ def write_files(repository: Repository, files: Mapping[str, bytes], message: str
         FailedError: One can't be written, or Git did not commit, or a hook refused; its last words
             are told.
     """
-    before: dict[str, bytes] = {}
+    before = {path: read_file(repository, path) for path in files}
     try:
-        for path, data in files.items():
-            before[path] = (repository.root / path).read_bytes()
-            (repository.root / path).write_bytes(data)
+        _write(repository, files)
         return _committed(repository, files, message) if message else ""
-    except KeyboardInterrupt:
+    except BaseException:  # Ctrl-C, too
         _put_back(repository, before)
         raise
+
+
+def _write(repository: Repository, files: Mapping[str, bytes]) -> None:
+    try:
+        for path, data in files.items():
+            (repository.root / path).write_bytes(data)
     except OSError as error:
-        _put_back(repository, before)
         place = error.filename or "a file"
         message = f"{place} can't be written: {error.strerror}; nothing was changed"
         raise FailedError(message, "Make it writable, and run this again.") from None
-    except FailedError as error:
-        _put_back(repository, before)
-        raise FailedError(
-            f"{error.message}; nothing was changed", "Mend that, or leave out --commit."
-        ) from None
 
 
 def _committed(repository: Repository, paths: Iterable[str], message: str) -> str:
     """Commit files, and nothing else that may be staged."""
     words = ["commit", "--quiet", "--only", "--file=-", "--", *paths]
-    repository.run(words, stdin=message.encode())
+    try:
+        repository.run(words, stdin=message.encode())
+    except FailedError as error:
+        raise FailedError(
+            f"{error.message}; nothing was changed", "Mend that, or leave out --commit."
+        ) from None
     return repository.commit().sha
 
 

@@ -1,12 +1,12 @@
 """Raises the version in an image's description."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kargo_release import conventional, versions, yamlfile
-from kargo_release.bump import Part, check_forward, raised
-from kargo_release.errors import FailedError, InvalidError
-from kargo_release.git.edits import check_clean, write_files
+from kargo_release.bump import Part, check_forward, raised, weighed
+from kargo_release.errors import InvalidError
+from kargo_release.git.edits import check_clean, read_file, write_files
 from kargo_release.git.history import last_change, messages_touching
 from kargo_release.git.repository import Commit
 from kargo_release.images.image import Image
@@ -59,13 +59,13 @@ def bump_image(
     if not bump.is_raised:
         return bump
     place = f"{image.folder}/{FILE_NAME}"
-    data = _edited(project, place, bump.new)
+    data = yamlfile.replace_scalar(read_file(project.repository, place), "version", bump.new, place)
     read_image(app, image.folder, data)
     if dry_run:
         return bump
     message = f"Bump {app} to {bump.new}\n" if commit else ""
     made = write_files(project.repository, {place: data}, message)
-    return ImageBump(bump.app, bump.old, bump.new, bump.reasons, made)
+    return replace(bump, commit=made)
 
 
 def _bump(
@@ -89,9 +89,7 @@ def _proposed(project: Project, head: Commit, image: Image, apps: set[str]) -> I
     messages = messages_touching(repository, since, head, [image.folder]) if since else []
     if not messages:
         return ImageBump(image.app, old, old, (f"nothing changed since it became {old}",))
-    found = list(conventional.evidence_of(messages, image.app, apps))
-    part = max((each.part for each in found), default=Part.PATCH)
-    reasons = [str(each) for each in sorted(found, key=lambda each: -each.part)]
+    part, reasons = weighed(conventional.evidence_of(messages, image.app, apps))
     return ImageBump(
         image.app, old, _raised(image, part), reasons or ("patch: its folder changed",)
     )
@@ -112,12 +110,3 @@ def _check_forward(app: str, old: str, new: str) -> None:
     except InvalidError:
         return
     check_forward(app, *loose)
-
-
-def _edited(project: Project, place: str, version: str) -> bytes:
-    try:
-        data = (project.repository.root / place).read_bytes()
-    except OSError as error:
-        message = f"{place} can't be read: {error.strerror}"
-        raise FailedError(message, f"Check it out: `git checkout -- {place}`") from None
-    return yamlfile.replace_scalar(data, "version", version, place)

@@ -10,8 +10,10 @@ from kargo_release.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kargo_release.bump import Part
     from kargo_release.charts.bump.bumping import Bumped
     from kargo_release.charts.bump.bumps import Bump
+    from kargo_release.images.bump import ImageBump
 
 _PART = "Raise this part: major, minor, patch or prerelease; the one that is proposed if not given."
 _TO = "The version itself."
@@ -44,39 +46,36 @@ def bump_chart(  # noqa: PLR0913, PLR0917 - the parameters are the command's opt
 
     Example: kargo-release bump-chart kano
     """
-    from kargo_release.bump import part_named
     from kargo_release.charts.bump.bumping import bump_charts
     from kargo_release.charts.bump.bumps import Wish
     from kargo_release.charts.project import Project
     from kargo_release.console import Console
 
-    _check(names, part, to, changed=changed)
-    chosen = part_named(part) if part else None
-    wish = Wish(names, chosen, to, app_version, changed, cascade)
-    console = Console()
-    try:
-        done = bump_charts(
-            Project.open(Path.cwd()),
-            wish,
-            lambda what: console.pass_by(f"{what}…"),
-            commit=commit,
-            dry_run=dry_run,
-        )
-    finally:
-        console.settle()
+    _check(names, to, changed=changed)
+    wish = Wish(names, _chosen(part, to), to, app_version, changed, cascade)
+    with Console().waiting() as waits:
+        project = Project.open(Path.cwd())
+        done = bump_charts(project, wish, waits, commit=commit, dry_run=dry_run)
     return Reply(_text(done), _document(done, dry_run=dry_run))
 
 
-def _check(names: "Sequence[str]", part: str, to: str, *, changed: bool) -> None:
+def _check(names: "Sequence[str]", to: str, *, changed: bool) -> None:
     if bool(names) == changed:
         raise UsageError(
             "bump-chart needs either names or --changed",
             "Usage: bump-chart NAME... [--options], or bump-chart --changed [--options]",
         )
-    if part and to:
-        raise UsageError("--part and --to exclude each other", "Give one of them.")
     if to and len(names) != 1:
         raise UsageError("--to is the version of one chart", "Bump one after the other.")
+
+
+def _chosen(part: str, to: str) -> "Part | None":
+    """Return the part that is asked for, if one is."""
+    from kargo_release.bump import part_named
+
+    if part and to:
+        raise UsageError("--part and --to exclude each other", "Give one of them.")
+    return part_named(part) if part else None
 
 
 def _document(done: "Bumped", *, dry_run: bool) -> dict[str, Any]:
@@ -88,7 +87,6 @@ def _document(done: "Bumped", *, dry_run: bool) -> dict[str, Any]:
 
 
 def _chart(bump: "Bump", *, dry_run: bool) -> dict[str, Any]:
-    state = "unchanged" if not bump.is_change else "planned" if dry_run else "bumped"
     return {
         "name": bump.name,
         "version": bump.new,
@@ -97,12 +95,17 @@ def _chart(bump: "Bump", *, dry_run: bool) -> dict[str, Any]:
         "reasons": list(bump.reasons),
         "ranges": [{"name": e.dependency, "old": e.old, "new": e.new} for e in bump.ranges],
         "stale_lock": bump.has_stale_lock,
-        "state": state,
+        "state": _state(is_change=bump.is_change, dry_run=dry_run),
     }
 
 
-def _text(done: "Bumped") -> str:
+def _state(*, is_change: bool, dry_run: bool) -> str:
+    if not is_change:
+        return "unchanged"
+    return "planned" if dry_run else "bumped"
 
+
+def _text(done: "Bumped") -> str:
     lines = [line for each in done.bumps for line in _lines(each)]
     lines += [f"passed over, for it can't be packed: {name}" for name in done.passed_over]
     lines += _committed(done.commit)
@@ -122,9 +125,14 @@ def _committed(commit: str) -> "list[str]":
     return [f"committed as {short(commit)}"] if commit else []
 
 
-def _lines(bump: "Bump") -> "list[str]":
+def _headline(name: str, bump: "Bump | ImageBump") -> "list[str]":
+    """Return what a version becomes, and why."""
     version = f"{bump.old} → {bump.new}" if bump.is_raised else bump.old
-    lines = [f"{bump.name}  {version}", *(f"  {reason}" for reason in bump.reasons)]
+    return [f"{name}  {version}", *(f"  {reason}" for reason in bump.reasons)]
+
+
+def _lines(bump: "Bump") -> "list[str]":
+    lines = _headline(bump.name, bump)
     if bump.app_version:
         lines.append(f"  appVersion becomes {bump.app_version}")
     lines += [f"  takes {e.dependency} {e.new}, no longer {e.old}" for e in bump.ranges]
@@ -149,24 +157,18 @@ def bump_image(
 
     Example: kargo-release bump-image mapcache --to 1.14.1
     """
-    from kargo_release.bump import part_named
     from kargo_release.images import bump
     from kargo_release.images.project import Project
 
-    if part and to:
-        raise UsageError("--part and --to exclude each other", "Give one of them.")
-    chosen = part_named(part) if part else None
+    chosen = _chosen(part, to)
     project = Project.open(Path.cwd())
     done = bump.bump_image(project, names[0], chosen, to, commit=commit, dry_run=dry_run)
-    state = "unchanged" if not done.is_raised else "planned" if dry_run else "bumped"
     image = {
         "app": done.app,
         "version": done.new,
         "old_version": done.old,
         "reasons": list(done.reasons),
-        "state": state,
+        "state": _state(is_change=done.is_raised, dry_run=dry_run),
     }
-    version = f"{done.old} → {done.new}" if done.is_raised else done.old
-    lines = [f"{done.app}  {version}", *(f"  {reason}" for reason in done.reasons)]
-    lines += _committed(done.commit)
+    lines = [*_headline(done.app, done), *_committed(done.commit)]
     return Reply(_shown(lines), {"images": [image], "commit": done.commit or None})

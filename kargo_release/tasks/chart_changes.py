@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from kargo_release.charts.changes.change import ChartChange
 
 
+_TAGLESS = "\nthis clone has no tags: if charts were released, `git fetch --tags` and ask again"
+
+
 @command(
     since="Compare with this commit; with each chart's last release when not given.",
 )
@@ -28,13 +31,9 @@ def changed_charts(since: str = "") -> Reply:
     from kargo_release.console import Console
     from kargo_release.tasks.chart_progress import tell_errors
 
-    console = Console()
-    try:
-        found = look(
-            Project.open(Path.cwd()), since or None, lambda what: console.pass_by(f"{what}…")
-        )
-    finally:
-        console.settle()
+    project = Project.open(Path.cwd())
+    with Console().waiting() as waits:
+        found = look(project, since or None, waits)
     error = next((each.error for each in found.charts if each.error), None)
     told = [each for each in found.charts if each.kind is not Kind.UNCHANGED]
     tell_errors({each.name: each.error for each in found.charts if each.error})
@@ -45,7 +44,9 @@ def changed_charts(since: str = "") -> Reply:
         "unchanged": unchanged,
         "error": error and error.document(),
     }
-    return Reply(_text(told, unchanged), document, error.exit_code if error else 0)
+    are_all_new = bool(told) and not unchanged and all(each.kind is Kind.NEW for each in told)
+    hint = _TAGLESS if are_all_new and not project.repository.local_tags() else ""
+    return Reply(_text(told, unchanged) + hint, document, error.exit_code if error else 0)
 
 
 def _document(chart: "ChartChange") -> dict[str, Any]:

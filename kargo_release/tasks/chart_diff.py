@@ -43,13 +43,8 @@ def diff_chart(names: tuple[str, ...], since: str = "", markdown: bool = False) 
     from kargo_release.charts.project import Project
     from kargo_release.console import Console
 
-    console = Console()
-    try:
-        found = chart_differences(
-            Project.open(Path.cwd()), names, since or None, lambda what: console.pass_by(f"{what}…")
-        )
-    finally:
-        console.settle()
+    with Console().waiting() as waits:
+        found = chart_differences(Project.open(Path.cwd()), names, since or None, waits)
     error = next((each.error for each in found if each.error), None)
     document = {
         "charts": [_document(each) for each in found],

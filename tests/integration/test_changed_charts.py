@@ -51,6 +51,14 @@ def test_tells_that_nothing_changed(charts: Sandbox) -> None:
     assert (ended.exit_code, ended.out) == (0, "4 charts unchanged\n")
 
 
+def test_tells_where_the_tags_may_be_when_all_charts_are_new(charts: Sandbox) -> None:
+    charts.git("tag", "--delete", *charts.git("tag").split())
+
+    assert "`git fetch --tags`" in charts.run("changed-charts").out.splitlines()[-1]
+    charts.git("tag", "v1")
+    assert charts.run("changed-charts").out.splitlines()[-1] == "0 charts unchanged"
+
+
 def test_tells_what_a_change_in_a_library_is_to_those_that_pack_it(charts: Sandbox) -> None:
     write_library(charts, says="x-")
     charts.commit()

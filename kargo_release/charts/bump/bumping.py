@@ -10,8 +10,7 @@ from kargo_release.charts.bump.planning import plan_bumps
 from kargo_release.charts.desired import counted
 from kargo_release.charts.project import Project
 from kargo_release.charts.sources import CHART_FILE
-from kargo_release.errors import FailedError
-from kargo_release.git.edits import check_clean, write_files
+from kargo_release.git.edits import check_clean, read_file, write_files
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,7 @@ def bump_charts(
 def _edited(project: Project, bump: Bump) -> bytes:
     """Return a Chart.yaml with the values that change, and every other byte as it was."""
     place = f"{bump.folder}/{CHART_FILE}"
-    try:
-        data = (project.repository.root / place).read_bytes()
-    except OSError as error:
-        message = f"{place} can't be read: {error.strerror}"
-        raise FailedError(message, f"Check it out: `git checkout -- {place}`") from None
+    data = read_file(project.repository, place)
     values: dict[yamlfile.Path, str] = {
         ("dependencies", each.position, "version"): each.new for each in bump.ranges
     }

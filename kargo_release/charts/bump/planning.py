@@ -81,7 +81,6 @@ class _Planner:
         # Those that they pack, too, wherever they lie: their ranges count as well.
         every = {one.source.folder: one for chart in charts.values() for one in chart.every_chart()}
         self._order = sorted(every.values(), key=lambda chart: (chart.depth, chart.source.folder))
-        self._folders = {name: chart.source.folder for name, chart in charts.items()}
         self._waits = waits
         self._new: dict[str, str] = {}
         self._tags = project.repository.local_tags()
@@ -127,13 +126,17 @@ class _Planner:
         """Yield what changes, and what was asked for and does not."""
         for chart in self._order:
             bump = self._beside_others(chart)
-            is_chart = self._folders.get(bump.name) == bump.folder
             is_wanted = bump.name in self._wanted or (self._wish.cascade and bool(bump.ranges))
-            is_wanted = is_wanted and is_chart
+            is_wanted = is_wanted and self._is_own(chart.source)
             if is_wanted:
                 bump = self._with_version(bump, chart.source)
             if is_wanted or bump.is_change or bump.has_stale_lock:
                 yield bump
+
+    def _is_own(self, source: ChartSource) -> bool:
+        """Whether it is one of the repository's charts, and no library elsewhere of that name."""
+        own = self._charts.get(source.name)
+        return own is not None and own.source.folder == source.folder
 
     def _beside_others(self, chart: ResolvedChart) -> Bump:
         """Return what the new versions of other charts change in a chart."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kargo_release import conventional, versions
-from kargo_release.bump import Evidence, Part, evidence, is_newer, raised
+from kargo_release.bump import Evidence, Part, evidence, is_newer, raised, weighed
 from kargo_release.charts.archive import ChartArchive
 from kargo_release.charts.bump import interface
 from kargo_release.charts.changes.change import ChartChange
@@ -48,9 +48,8 @@ def propose(change: ChartChange, past: Past, charts: set[str]) -> Proposal | Non
     """
     assert change.last is not None  # noqa: S101 - what was never released has no past
     last = change.last.version
-    found = sorted(_evidence(past, change.name, charts), key=lambda each: -each.part)
-    part = found[0].part if found else Part.PATCH
-    reasons = [str(each) for each in found[:_MOST]] or ["patch: what is packed differs"]
+    part, found = weighed(_evidence(past, change.name, charts))
+    reasons = found[:_MOST] or ["patch: what is packed differs"]
     if part is Part.MAJOR and versions.parse_strict(last).major == 0:
         part = Part.MINOR
         reasons.append("minor, not major: before 1.0.0 anything may change (SemVer 2.0.0, 4)")
