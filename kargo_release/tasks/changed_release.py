@@ -8,7 +8,10 @@ from kargo_release.commandline import Reply, command
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kargo_release.charts.changes.due import Due
+    from kargo_release.charts.desired import ChartRelease
     from kargo_release.charts.release_changed import ChangedRelease
+    from kargo_release.plan import Row
 
 
 @command(
@@ -32,7 +35,6 @@ def release_changed(
 
     Example: kargo-release release-changed
     """
-    from kargo_release.actions import write_summary
     from kargo_release.charts.project import Project
     from kargo_release.charts.release_changed import Asked
     from kargo_release.charts.release_changed import release_changed as release
@@ -40,6 +42,7 @@ def release_changed(
     from kargo_release.errors import KargoError, UsageError
     from kargo_release.tasks.changed_progress import ChangedProgress
     from kargo_release.tasks.changed_summary import stopped, summary
+    from kargo_release.tasks.handing_on import tell_summary
 
     if cascade and not require_bump:
         remedy = "Write both: release-changed --require-bump --cascade."
@@ -50,7 +53,7 @@ def release_changed(
         try:
             done = release(project, asked, progress)
         except KargoError as error:
-            write_summary(stopped(progress.due, error), project.environ)
+            tell_summary(stopped(progress.due, error), project.environ)
             raise
     markdown = summary(done, project.environ, dry_run=dry_run)
     return _reply(done, markdown, project.environ)
@@ -71,12 +74,14 @@ def _reply(done: "ChangedRelease", markdown: str, environ: "Mapping[str, str]") 
     return handed_on(reply, environ, chart_documents.release_outputs(fresh), markdown)
 
 
-def _is_new(row: Any) -> bool:
+def _is_new(row: "Row[ChartRelease]") -> bool:
     """Whether a development version is another than before."""
-    return any(str(outcome) != "unchanged" for outcome in row.outcomes.values())
+    from kargo_release.plan import Outcome
+
+    return any(outcome is not Outcome.UNCHANGED for outcome in row.outcomes.values())
 
 
-def _change(due: Any) -> dict[str, Any]:
+def _change(due: "Due") -> dict[str, Any]:
     return {
         "name": due.name,
         "version": due.change.version or None,

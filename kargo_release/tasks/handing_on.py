@@ -25,7 +25,19 @@ def handed_on(
         if markdown:
             write_summary(markdown, environ)
     except FailedError as error:
-        Console().say(Painted("error: ", "bad"), str(error))
+        _tell(error)
         document = {**reply.document, "error": reply.document.get("error") or error.document()}
         return Reply(reply.text, document, reply.exit_code or error.exit_code)
     return reply
+
+
+def tell_summary(markdown: str, environ: Mapping[str, str]) -> None:
+    """Write the summary of what was refused or failed; that it can't be written is told beside."""
+    try:
+        write_summary(markdown, environ)
+    except FailedError as error:
+        _tell(error)
+
+
+def _tell(error: FailedError) -> None:
+    Console().say(Painted("error: ", "bad"), str(error))

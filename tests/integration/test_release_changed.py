@@ -288,6 +288,19 @@ def test_shows_why_nothing_was_released(charts: Sandbox, tmp_path: Path) -> None
     assert "Not released: changed since released as the same version\\: alone 1.0.0" in text
 
 
+def test_tells_why_it_was_refused_though_github_can_not_be_told(
+    charts: Sandbox, tmp_path: Path
+) -> None:
+    charts.write("charts/alone/values.yaml", "greeting: new\n")
+    charts.commit()
+    charts.environ |= {"GITHUB_STEP_SUMMARY": str(tmp_path)}
+
+    ended = charts.run("release-changed", "--require-bump", "--json")
+    assert ended.exit_code == 3
+    assert ended.tells("alone 1.0.0", "bump-chart alone")
+    assert "named in GITHUB_STEP_SUMMARY, can't be written" in ended.err
+
+
 def test_hands_what_was_released_to_github(charts: Sandbox, tmp_path: Path) -> None:
     set_version(charts, "alone", "1.0.0", "1.1.0")
     charts.git("rm", "-rq", "charts/web")
