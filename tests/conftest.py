@@ -27,16 +27,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of a file run in one process, and all that share Docker's engine in one."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        is_of_engine = not {"docker_engine", "newer_engine"}.isdisjoint(fixtures)
-        group = "engine" if is_of_engine else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

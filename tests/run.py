@@ -33,7 +33,7 @@ PACKAGES = {
 # Many tests wait; more at once than this would be too slow for their time limits.
 _SIDE_BY_SIDE = (
     *("--numprocesses=auto", "--maxprocesses=4"),
-    *("--dist=loadgroup", "--no-loadscope-reorder"),
+    *("--dist=loadfile", "--no-loadscope-reorder"),
 )
 CHECKS = (
     ("ruff check", ("ruff", "check")),
