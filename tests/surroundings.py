@@ -19,6 +19,7 @@ _SILENCED = (
 )
 _ALSO_SILENCED = (
     "CI",
+    "PYTHONDONTWRITEBYTECODE",  # would compile all of ours anew for every process
     "SOURCE_DATE_EPOCH",
     "HTTP_PROXY",
     "HTTPS_PROXY",
