@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from forwarding import Answer, Forward, Request, forwarding
+from faults import told
+from forwarding import Answer, Broken, Forward, Request, forwarding
 from sandbox import Sandbox
 
 NAMES = [f"chart{number:02}" for number in range(12)]
@@ -12,10 +13,10 @@ NAMES = [f"chart{number:02}" for number in range(12)]
 @pytest.fixture
 def requests(platform: Sandbox) -> Iterator[list[str]]:
     """A platform of 12 charts, released; the methods and paths of S3's requests from then on."""
-    told: list[str] = []
+    asked: list[str] = []
 
     def keep(request: Request, forward: Forward) -> Answer:
-        told.append(f"{request.method} {request.path}")
+        asked.append(f"{request.method} {request.path}")
         return forward()
 
     for name in NAMES:
@@ -25,8 +26,8 @@ def requests(platform: Sandbox) -> Iterator[list[str]]:
         platform.environ["KARGO_RELEASE_S3__ENDPOINT"] = f"http://{s3.host}"
         ended = platform.run("release-dev-chart", *NAMES)
         assert ended.exit_code == 0, ended.err
-        told.clear()
-        yield told
+        asked.clear()
+        yield asked
 
 
 def states(platform: Sandbox) -> dict[str, str]:
@@ -61,9 +62,11 @@ def test_puts_right_an_archive_that_is_not_what_the_index_says(
 def test_asks_for_each_where_listing_is_not_allowed(
     platform: Sandbox, requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(request: Request, forward: Forward) -> Answer:
+    def refuse(request: Request, forward: Forward) -> Answer | Broken:
         requests.append(f"{request.method} {request.path}")
-        return Answer(403) if "list-type=2" in request.path else forward()
+        return denied(request, forward) if "list-type=2" in request.path else forward()
+
+    denied = told(403, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
 
     with forwarding(platform.endpoint.removeprefix("http://"), refuse) as s3:
         monkeypatch.setitem(platform.environ, "KARGO_RELEASE_S3__ENDPOINT", f"http://{s3.host}")
